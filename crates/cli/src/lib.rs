@@ -1,1 +1,0 @@
-//! flink-wasm-cli
