@@ -1,0 +1,115 @@
+//! The worlds of `wit/`, and whether a component fits one of them.
+
+use std::sync::LazyLock;
+
+use flink_wasm_diagnostic::{Code, Diagnostic, Result};
+use wit_parser::{PackageId, Resolve, SourceMap, WorldId};
+
+use crate::imports::{other_version, our_interface};
+use crate::{INTERFACE, INTERFACE_VERSION, Kind};
+
+const SOURCES: [(&str, &str); 4] = [
+    ("descriptor.wit", include_str!("../../../wit/descriptor.wit")),
+    ("host.wit", include_str!("../../../wit/host.wit")),
+    ("types.wit", include_str!("../../../wit/types.wit")),
+    ("worlds.wit", include_str!("../../../wit/worlds.wit")),
+];
+
+struct Worlds {
+    resolve: Resolve,
+    package: PackageId,
+}
+
+static WORLDS: LazyLock<Worlds> = LazyLock::new(|| {
+    let mut sources = SourceMap::new();
+    for (name, text) in SOURCES {
+        sources.push_str(name, text);
+    }
+    let mut resolve = Resolve::default();
+    // The texts are part of the program; the tests would fail before a user could see this.
+    let group = sources.parse().map_err(|(_, error)| error).expect("wit/ parses");
+    let package = resolve.push_group(group).expect("wit/ resolves");
+    Worlds { resolve, package }
+});
+
+fn world(kind: Kind) -> WorldId {
+    let name = match kind {
+        Kind::Map => "map-function",
+        Kind::Filter => "filter-function",
+    };
+    WORLDS.resolve.packages[WORLDS.package].worlds[name]
+}
+
+/// The interface that only components of this kind export.
+fn own_export(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Map => "mapper",
+        Kind::Filter => "predicate",
+    }
+}
+
+/// Which world the names of the exports belong to; they must be exactly those of the world.
+pub(crate) fn kind(exports: &[String]) -> Result<Kind> {
+    let mut interfaces = Vec::new();
+    for export in exports {
+        match our_interface(export) {
+            Some((interface, Some(INTERFACE_VERSION))) => interfaces.push(interface),
+            Some(_) => return Err(other_version("exports", export, None)),
+            None => interfaces.push(export.as_str()),
+        }
+    }
+    let has = |name: &str| interfaces.contains(&name);
+    let kind = match (has("mapper"), has("predicate")) {
+        (true, false) => Kind::Map,
+        (false, true) => Kind::Filter,
+        (true, true) => {
+            return Err(wrong_exports(exports, "the component exports both `mapper` and `predicate`".into())
+                .help("put one function in one crate"));
+        }
+        (false, false) => {
+            return Err(wrong_exports(
+                exports,
+                "the component exports neither `mapper` nor `predicate`".into(),
+            ));
+        }
+    };
+    let expected = ["descriptor", "lifecycle", own_export(kind)];
+    if let Some(missing) = expected.into_iter().find(|name| !has(name)) {
+        return Err(wrong_exports(
+            exports,
+            format!("the component does not export `{INTERFACE}/{missing}@{INTERFACE_VERSION}`"),
+        ));
+    }
+    if let Some(extra) = exports.iter().zip(&interfaces).find(|(_, name)| !expected.contains(name)) {
+        return Err(wrong_exports(
+            exports,
+            format!("the component exports `{}`, which a {kind} function does not", extra.0),
+        ));
+    }
+    Ok(kind)
+}
+
+fn wrong_exports(exports: &[String], message: String) -> Diagnostic {
+    let listed = if exports.is_empty() { "none".into() } else { exports.join(", ") };
+    Diagnostic::new(Code::WrongExports, message)
+        .note(format!("exports: {}", listed.chars().take(1000).collect::<String>()))
+        .help("put `#[flink_wasm::map]` or `#[flink_wasm::filter]` on the function, and build with the SDK of this version")
+}
+
+/// Compares the types of a valid component's imports and exports with its world's, by instantiating
+/// the one with the other on paper.
+pub(crate) fn check_types(component: &[u8], kind: Kind) -> Result<()> {
+    let Err(error) = wit_component::targets(&WORLDS.resolve, world(kind), component, false) else {
+        return Ok(());
+    };
+    let mut diagnostic = Diagnostic::new(
+        Code::WrongExports,
+        format!(
+            "the component has not the types of the world of a {kind} function of `{INTERFACE}@{INTERFACE_VERSION}`"
+        ),
+    );
+    for cause in error.chain().skip(1) {
+        diagnostic = diagnostic.note(cause.to_string());
+    }
+    Err(diagnostic.help("build with the SDK, or generate bindings from the `wit/` of this version"))
+}

@@ -1,0 +1,1 @@
+(component (component (type (func async))))

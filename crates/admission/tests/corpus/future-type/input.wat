@@ -1,0 +1,1 @@
+(component (type (future u8)))

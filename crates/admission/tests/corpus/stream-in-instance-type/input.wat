@@ -1,0 +1,1 @@
+(component (type (instance (type (stream u8)))))
