@@ -12,7 +12,8 @@ pub(crate) struct Import {
     pub(crate) name: String,
     /// The item inside the module; a component imports whole interfaces.
     pub(crate) item: Option<String>,
-    pub(crate) offset: u64,
+    /// Where it stands; unknown inside a world that a core module carries.
+    pub(crate) offset: Option<u64>,
 }
 
 /// What may be imported: interfaces of `wit/` that the host implements, and the types they share.
@@ -71,9 +72,9 @@ pub(crate) fn foreign(imports: &[&Import]) -> Diagnostic {
     let mut diagnostic = Diagnostic::new(Code::ForeignImport, message);
     for import in imports.iter().take(IMPORTS_SHOWN_MAX) {
         let item = import.item.as_deref().map(|item| format!(" `{item}`")).unwrap_or_default();
+        let offset = import.offset.map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
         let cause = advice(&import.name).0;
-        diagnostic =
-            diagnostic.note(format!("`{}`{item} at offset {:#x}: {cause}", import.name, import.offset));
+        diagnostic = diagnostic.note(format!("`{}`{item}{offset}: {cause}", import.name));
     }
     if imports.len() > IMPORTS_SHOWN_MAX {
         diagnostic = diagnostic.note(format!("and {} more", imports.len() - IMPORTS_SHOWN_MAX));

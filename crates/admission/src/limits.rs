@@ -21,3 +21,7 @@ pub const TABLE_ELEMENTS_MAX: u64 = 1 << 18;
 
 /// Foreign imports that are shown; the rest is counted.
 pub const IMPORTS_SHOWN_MAX: usize = 12;
+
+/// Sections `component-type` in a core module: one for what is imported and one for what is exported,
+/// for each version of the SDK in the crate graph.
+pub const WORLD_SECTIONS_MAX: usize = 16;

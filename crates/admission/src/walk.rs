@@ -9,6 +9,7 @@ use wasmparser::{
 
 use crate::imports::{self, Import, Origin};
 use crate::limits::{CORE_MODULES_MAX, MEMORY_MIN_BYTES_MAX, NESTED_COMPONENTS_MAX, TABLE_ELEMENTS_MAX};
+use crate::world::WORLD_SECTION;
 
 /// Bytes of a page of memory, by the specification.
 const PAGE_BYTES: u64 = 1 << 16;
@@ -62,6 +63,11 @@ impl Walk {
         walk.finish()
     }
 
+    /// Walks a world that a core module carries. What it imports is told by the caller.
+    pub(crate) fn carried_world(bytes: &[u8]) -> Result<()> {
+        Walk::run(bytes)?.finish().map(|_| ())
+    }
+
     fn finish(mut self) -> Result<Walk> {
         match self.refusal.take() {
             Some(refusal) => Err(refusal),
@@ -78,7 +84,7 @@ impl Walk {
             match imports::origin(&import.name) {
                 Origin::Offered => {}
                 Origin::OtherVersion => {
-                    return Err(imports::other_version("imports", &import.name, Some(import.offset)));
+                    return Err(imports::other_version("imports", &import.name, import.offset));
                 }
                 Origin::Foreign => foreign.push(import),
             }
@@ -141,13 +147,13 @@ impl Walk {
                 }
             }
             Payload::CustomSection(section) if outermost => {
-                self.has_component_type |= section.name().starts_with("component-type");
+                self.has_component_type |= section.name().starts_with(WORLD_SECTION);
             }
             Payload::ComponentImportSection(section) if outermost => {
                 for import in section.clone().into_iter_with_offsets() {
                     let (offset, import) = import?;
                     let name = import.name.name.to_string();
-                    self.imports.push(Import { name, item: None, offset });
+                    self.imports.push(Import { name, item: None, offset: Some(offset) });
                 }
             }
             Payload::ComponentExportSection(section) if outermost => {
@@ -184,7 +190,7 @@ impl Walk {
         if outermost {
             self.core_name("imports", import.name, offset);
             let name = import.module.to_string();
-            self.imports.push(Import { name, item: Some(import.name.to_string()), offset });
+            self.imports.push(Import { name, item: Some(import.name.to_string()), offset: Some(offset) });
         }
     }
 

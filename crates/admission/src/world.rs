@@ -3,10 +3,16 @@
 use std::sync::LazyLock;
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
+use wasmparser::{Validator, WasmFeatures};
+use wit_component::StringEncoding;
 use wit_parser::{PackageId, Resolve, SourceMap, WorldId};
 
+pub(crate) use crate::Kind;
 use crate::imports::{other_version, our_interface};
-use crate::{INTERFACE, INTERFACE_VERSION, Kind};
+use crate::{INTERFACE, INTERFACE_VERSION};
+
+/// Start of the names of the custom sections in which a core module carries its world.
+pub(crate) const WORLD_SECTION: &str = "component-type";
 
 const SOURCES: [(&str, &str); 4] = [
     ("descriptor.wit", include_str!("../../../wit/descriptor.wit")),
@@ -32,12 +38,35 @@ static WORLDS: LazyLock<Worlds> = LazyLock::new(|| {
     Worlds { resolve, package }
 });
 
-fn world(kind: Kind) -> WorldId {
-    let name = match kind {
+/// The world's name in `wit/`.
+pub(crate) fn name(kind: Kind) -> &'static str {
+    match kind {
         Kind::Map => "map-function",
         Kind::Filter => "filter-function",
-    };
-    WORLDS.resolve.packages[WORLDS.package].worlds[name]
+    }
+}
+
+/// The world's name with package and version.
+pub(crate) fn full_name(kind: Kind) -> String {
+    format!("{INTERFACE}/{}@{INTERFACE_VERSION}", name(kind))
+}
+
+fn world(kind: Kind) -> WorldId {
+    WORLDS.resolve.packages[WORLDS.package].worlds[name(kind)]
+}
+
+/// The world as a `component-type` section holds it, with those of its exports that `keep` names.
+pub(crate) fn encoded(kind: Kind, keep: impl Fn(&str) -> bool) -> Vec<u8> {
+    let mut resolve = WORLDS.resolve.clone();
+    let world = world(kind);
+    let kept: Vec<_> = resolve.worlds[world]
+        .exports
+        .keys()
+        .filter(|key| keep(&WORLDS.resolve.name_world_key(key)))
+        .cloned()
+        .collect();
+    resolve.worlds[world].exports.retain(|key, _| kept.contains(key));
+    wit_component::metadata::encode(&resolve, world, StringEncoding::UTF8, None, false).expect("wit/ encodes")
 }
 
 /// The interface that only components of this kind export.
@@ -99,17 +128,26 @@ fn wrong_exports(exports: &[String], message: String) -> Diagnostic {
 /// Compares the types of a valid component's imports and exports with its world's, by instantiating
 /// the one with the other on paper.
 pub(crate) fn check_types(component: &[u8], kind: Kind) -> Result<()> {
-    let Err(error) = wit_component::targets(&WORLDS.resolve, world(kind), component, false) else {
-        return Ok(());
-    };
-    let mut diagnostic = Diagnostic::new(
-        Code::WrongExports,
-        format!(
-            "the component has not the types of the world of a {kind} function of `{INTERFACE}@{INTERFACE_VERSION}`"
-        ),
-    );
-    for cause in error.chain().skip(1) {
-        diagnostic = diagnostic.note(cause.to_string());
+    wit_component::targets(&WORLDS.resolve, world(kind), component, false).map_err(|error| {
+        let cause = error.chain().last().map(ToString::to_string).unwrap_or_default();
+        wrong_types(&cause, kind)
+    })
+}
+
+/// Validates a component that was made to be valid only when two worlds fit.
+pub(crate) fn validate_comparison(component: &[u8], kind: Kind) -> Result<()> {
+    match Validator::new_with_features(WasmFeatures::all()).validate_all(component) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(wrong_types(error.message(), kind)),
     }
-    Err(diagnostic.help("build with the SDK, or generate bindings from the `wit/` of this version"))
+}
+
+fn wrong_types(cause: &str, kind: Kind) -> Diagnostic {
+    // The outermost lines and the offset are about the wrapper in which the two were compared.
+    let cause = cause.split(" (at offset").next().unwrap_or_default();
+    let wrappers = [format!("`{}`", name(kind)), format!("`{}`", full_name(kind)), "`world`".to_string()];
+    let lines = cause.lines().filter(|line| !wrappers.iter().any(|wrapper| line.contains(wrapper)));
+    Diagnostic::new(Code::WrongExports, format!("the component does not fit the world `{}`", full_name(kind)))
+        .note(lines.collect::<Vec<_>>().join("\n"))
+        .help("build with the SDK, or generate bindings from the `wit/` of this version")
 }

@@ -3,6 +3,7 @@
 //! * `input.wat`: a component or a core module, as it is.
 //! * `input.wit`: a package with a world `test`, which may use `flink-wasm:udf`; the case is a core
 //!   module that implements it with traps, encoded as `wit-bindgen` would.
+//!   When the case's name starts with `component-`, it is made a component first.
 //! * `input.wit` and `patch.wat`: the module of `patch.wat` with the world of `input.wit`.
 //!
 //! `BLESS=1 cargo test -p flink-wasm-admission` writes the expectations.
@@ -12,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use flink_wasm_admission::{Admitted, admit};
-use wit_component::{StringEncoding, dummy_module, embed_component_metadata};
+use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 
 #[test]
@@ -79,7 +80,10 @@ fn input(case: &Path) -> Vec<u8> {
     } else {
         dummy_module(&resolve, world, mangling)
     };
-    let encoding = if name.starts_with("utf16") { StringEncoding::UTF16 } else { StringEncoding::UTF8 };
+    let encoding = if name.contains("utf16") { StringEncoding::UTF16 } else { StringEncoding::UTF8 };
     embed_component_metadata(&mut module, &resolve, world, encoding, false).unwrap();
+    if name.starts_with("component-") {
+        return ComponentEncoder::default().module(&module).unwrap().encode().unwrap();
+    }
     module
 }
