@@ -41,11 +41,14 @@ pub fn build(folder: &Path, package: Option<&str>) -> Result<PathBuf> {
         cargo.arg("--quiet");
     }
     let built = cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).output().map_err(|error| {
-        Diagnostic::new(Code::ToolMissing, format!("cargo can't be started: {error}")).help("install Rust with rustup")
+        Diagnostic::new(Code::ToolMissing, format!("cargo can't be started: {error}"))
+            .help("install Rust with rustup")
     })?;
     let place = folder.join("Cargo.toml").display().to_string();
     if !built.status.success() {
-        return Err(Diagnostic::new(Code::BuildFailed, "the function crate does not build").file(place).help("cargo's messages stand above"));
+        return Err(Diagnostic::new(Code::BuildFailed, "the function crate does not build")
+            .file(place)
+            .help("cargo's messages stand above"));
     }
     artifact(&built.stdout).ok_or_else(|| {
         Diagnostic::new(Code::BuildFailed, "the crate builds no WebAssembly library")
@@ -56,16 +59,22 @@ pub fn build(folder: &Path, package: Option<&str>) -> Result<PathBuf> {
 
 /// The last cdylib that cargo reports: dependencies come first.
 fn artifact(messages: &[u8]) -> Option<PathBuf> {
-    let messages = messages.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    let files = messages.filter(|message| message["reason"] == "compiler-artifact").flat_map(|message| {
-        message["filenames"].as_array().cloned().unwrap_or_default()
-    });
-    files.filter_map(|file| file.as_str().map(PathBuf::from)).filter(|path| path.extension().is_some_and(|e| e == "wasm")).last()
+    let messages =
+        messages.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    let files = messages
+        .filter(|message| message["reason"] == "compiler-artifact")
+        .flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default());
+    files
+        .filter_map(|file| file.as_str().map(PathBuf::from))
+        .filter(|path| path.extension().is_some_and(|e| e == "wasm"))
+        .last()
 }
 
 /// Takes the machine's folders out of panic messages, so that the same source gives the same bytes.
 fn rustflags(folder: &Path) -> Result<String> {
-    let io = |error: std::io::Error| Diagnostic::new(Code::Io, error.to_string()).file(folder.display().to_string());
+    let io = |error: std::io::Error| {
+        Diagnostic::new(Code::Io, error.to_string()).file(folder.display().to_string())
+    };
     let folder = folder.canonicalize().map_err(io)?;
     let mut remaps: Vec<(PathBuf, &str)> = vec![(workspace_root(&folder).unwrap_or(folder), "/source")];
     if let Ok(sdk) = crate::home::sdk().and_then(|sdk| sdk.canonicalize().map_err(io)) {
@@ -75,15 +84,18 @@ fn rustflags(folder: &Path) -> Result<String> {
     let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
     remaps.extend(cargo_home.map(|home| (home, "/cargo")));
-    let flags: Vec<String> = remaps.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).collect();
-    let array = serde_json::to_string(&flags).map_err(|error| Diagnostic::new(Code::Internal, error.to_string()))?;
+    let flags: Vec<String> =
+        remaps.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).collect();
+    let array =
+        serde_json::to_string(&flags).map_err(|error| Diagnostic::new(Code::Internal, error.to_string()))?;
     Ok(format!("target.{TARGET}.rustflags={array}"))
 }
 
 /// The outermost folder above `folder` with a manifest that says `[workspace]`.
 fn workspace_root(folder: &Path) -> Option<PathBuf> {
     let is_root = |path: &&Path| {
-        std::fs::read_to_string(path.join("Cargo.toml")).is_ok_and(|manifest| manifest.contains("[workspace]"))
+        std::fs::read_to_string(path.join("Cargo.toml"))
+            .is_ok_and(|manifest| manifest.contains("[workspace]"))
     };
     folder.ancestors().find(is_root).map(Path::to_path_buf)
 }

@@ -31,7 +31,11 @@ pub fn engine() -> Result<Arc<Engine>> {
 pub fn inspect(bytes: &[u8]) -> Result<Component> {
     let admitted = flink_wasm_admission::admit(bytes)?.into_owned();
     let descriptor = engine()?.load(&admitted.component)?.describe()?;
-    Ok(Component { digest: format!("sha256:{}", admitted.sha256), bytes: admitted.component.into_owned(), descriptor })
+    Ok(Component {
+        digest: format!("sha256:{}", admitted.sha256),
+        bytes: admitted.component.into_owned(),
+        descriptor,
+    })
 }
 
 /// [`inspect`] of a file, or of what was built last in a crate's folder.
@@ -53,7 +57,9 @@ pub fn save(component: &Component, module: &Path) -> Result<PathBuf> {
     // target/wasm32-unknown-unknown/release/name.wasm
     let target = module.ancestors().nth(3).unwrap_or(Path::new("target"));
     let path = target.join(SAVED).join(module.file_name().unwrap_or_default());
-    let failed = |error: std::io::Error| Diagnostic::new(Code::Io, format!("can't write: {error}")).file(path.display().to_string());
+    let failed = |error: std::io::Error| {
+        Diagnostic::new(Code::Io, format!("can't write: {error}")).file(path.display().to_string())
+    };
     std::fs::create_dir_all(target.join(SAVED)).map_err(failed)?;
     std::fs::write(&path, &component.bytes).map_err(failed)?;
     let here = std::env::current_dir().ok();
@@ -84,34 +90,54 @@ fn newest_artifact(folder: &Path) -> Result<PathBuf> {
 /// Target folder and library name of the crate in `folder`.
 fn cargo_metadata(folder: &Path) -> Result<(PathBuf, String)> {
     let manifest = folder.join("Cargo.toml");
-    let failed = |why: String| Diagnostic::new(Code::MissingPart, why).file(manifest.display().to_string()).help("name a component file, or the folder of a function crate");
+    let failed = |why: String| {
+        Diagnostic::new(Code::MissingPart, why)
+            .file(manifest.display().to_string())
+            .help("name a component file, or the folder of a function crate")
+    };
     let mut cargo = Command::new("cargo");
     cargo.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]).arg(&manifest);
     let output = cargo.output().map_err(|error| failed(format!("cargo can't be started: {error}")))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(failed("the folder holds no crate".to_owned()).note(said.lines().next().unwrap_or_default().to_owned()));
+        return Err(failed("the folder holds no crate".to_owned())
+            .note(said.lines().next().unwrap_or_default().to_owned()));
     }
-    let metadata: Value = serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))?;
+    let metadata: Value =
+        serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))?;
     let manifest_path = manifest.canonicalize().map_err(|error| failed(error.to_string()))?;
     let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
-    let package = packages.iter().find(|package| package["manifest_path"].as_str().is_some_and(|path| Path::new(path) == manifest_path));
+    let package = packages.iter().find(|package| {
+        package["manifest_path"].as_str().is_some_and(|path| Path::new(path) == manifest_path)
+    });
     let targets = package.and_then(|package| package["targets"].as_array()).cloned().unwrap_or_default();
-    let is_library = |target: &&Value| target["crate_types"].as_array().is_some_and(|types| types.iter().any(|kind| kind == "cdylib"));
+    let is_library = |target: &&Value| {
+        target["crate_types"].as_array().is_some_and(|types| types.iter().any(|kind| kind == "cdylib"))
+    };
     let library = targets.iter().find(is_library).and_then(|target| target["name"].as_str());
     match (metadata["target_directory"].as_str(), library) {
         (Some(target), Some(library)) => Ok((PathBuf::from(target), library.to_owned())),
-        _ => Err(failed("the crate builds no WebAssembly library".to_owned()).help("add `[lib]` with `crate-type = [\"cdylib\", \"rlib\"]`")),
+        _ => Err(failed("the crate builds no WebAssembly library".to_owned())
+            .help("add `[lib]` with `crate-type = [\"cdylib\", \"rlib\"]`")),
     }
 }
 
 /// Reads a file that can't be larger than an admissible component.
 fn read_bounded(path: &Path) -> Result<Vec<u8>> {
     let place = path.display().to_string();
-    let failed = |error: std::io::Error| Diagnostic::new(Code::Io, format!("can't read the component: {error}")).file(place.clone());
+    let failed = |error: std::io::Error| {
+        Diagnostic::new(Code::Io, format!("can't read the component: {error}")).file(place.clone())
+    };
     let size = path.metadata().map_err(failed)?.len();
     if size > flink_wasm_admission::MAX_COMPONENT_BYTES as u64 {
-        return Err(Diagnostic::new(Code::TooLarge, format!("the file has {size} bytes; a component has at most {}", flink_wasm_admission::MAX_COMPONENT_BYTES)).file(place));
+        return Err(Diagnostic::new(
+            Code::TooLarge,
+            format!(
+                "the file has {size} bytes; a component has at most {}",
+                flink_wasm_admission::MAX_COMPONENT_BYTES
+            ),
+        )
+        .file(place));
     }
     std::fs::read(path).map_err(failed)
 }

@@ -45,7 +45,9 @@ pub fn find() -> Result<PathBuf> {
 pub fn assembled(version: &str) -> Result<PathBuf> {
     let plain = !version.is_empty() && version.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c));
     if !plain {
-        return Err(Diagnostic::new(Code::Usage, format!("`{version}` is no Flink version")).help("such as 2.2.0"));
+        return Err(
+            Diagnostic::new(Code::Usage, format!("`{version}` is no Flink version")).help("such as 2.2.0")
+        );
     }
     Ok(home::cache()?.join(format!("flink-{version}")))
 }
@@ -56,9 +58,14 @@ fn has_jars(home: &Path) -> bool {
 }
 
 fn assemble(version: &str, target: &Path) -> Result<()> {
-    output::status("Assembling", format!("Flink {version} from Maven artifacts into {} (once)", target.display()));
+    output::status(
+        "Assembling",
+        format!("Flink {version} from Maven artifacts into {} (once)", target.display()),
+    );
     let parent = target.parent().unwrap_or(Path::new("."));
-    let io = |error: std::io::Error| Diagnostic::new(Code::Io, error.to_string()).file(target.display().to_string());
+    let io = |error: std::io::Error| {
+        Diagnostic::new(Code::Io, error.to_string()).file(target.display().to_string())
+    };
     std::fs::create_dir_all(parent).map_err(io)?;
     // Built aside and moved into place whole: an interruption leaves no half Flink behind.
     let scratch = tempfile::Builder::new().prefix(".flink-").tempdir_in(parent).map_err(io)?;
@@ -74,7 +81,9 @@ fn assemble(version: &str, target: &Path) -> Result<()> {
     })?;
     let mut said = Vec::new();
     let mut downloads = 0;
-    for line in BufReader::new(child.stdout.take().expect("stdout is piped")).lines().map_while(std::io::Result::ok) {
+    for line in
+        BufReader::new(child.stdout.take().expect("stdout is piped")).lines().map_while(std::io::Result::ok)
+    {
         if line.starts_with("Downloaded from") && line.contains(".jar ") {
             downloads += 1;
             if downloads % 20 == 0 {
@@ -88,7 +97,9 @@ fn assemble(version: &str, target: &Path) -> Result<()> {
     if !ended.success() || !has_jars(scratch.path()) {
         return Err(Diagnostic::new(Code::FlinkMissing, format!("Maven could not assemble Flink {version}"))
             .note(said.iter().take(5).cloned().collect::<Vec<_>>().join("\n"))
-            .help("check the version and the connection, or set FLINK_HOME to an unpacked Flink distribution"));
+            .help(
+                "check the version and the connection, or set FLINK_HOME to an unpacked Flink distribution",
+            ));
     }
     match std::fs::rename(scratch.path(), target) {
         Ok(()) => {}

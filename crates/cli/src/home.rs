@@ -34,9 +34,8 @@ pub fn sdk() -> Result<PathBuf> {
 pub fn cache() -> Result<PathBuf> {
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let base = base.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
-    base.map(|base| base.join("flink-wasm")).ok_or_else(|| {
-        Diagnostic::new(Code::Io, "no place for the cache").help("set HOME or XDG_CACHE_HOME")
-    })
+    base.map(|base| base.join("flink-wasm"))
+        .ok_or_else(|| Diagnostic::new(Code::Io, "no place for the cache").help("set HOME or XDG_CACHE_HOME"))
 }
 
 fn find(what: &str, installed: &[&str], built: &[&str]) -> Result<PathBuf> {
@@ -59,6 +58,8 @@ fn find(what: &str, installed: &[&str], built: &[&str]) -> Result<PathBuf> {
         let places = candidates.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join("\n");
         Diagnostic::new(Code::ToolMissing, format!("{what} was not found"))
             .note(format!("looked at:\n{places}"))
-            .help(format!("run `make install`, or `make` in the source tree; {HOME_VARIABLE} names another installation"))
+            .help(format!(
+                "run `make install`, or `make` in the source tree; {HOME_VARIABLE} names another installation"
+            ))
     })
 }

@@ -13,10 +13,12 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 /// Writes the job's jar to `target`.
 pub fn write(runtime_jar: &Path, bundle: &Bundle, target: &Path) -> Result<()> {
     let failed = |error: &dyn std::fmt::Display| {
-        Diagnostic::new(Code::Io, format!("can't write the job's jar: {error}")).file(target.display().to_string())
+        Diagnostic::new(Code::Io, format!("can't write the job's jar: {error}"))
+            .file(target.display().to_string())
     };
     let source = File::open(runtime_jar).map_err(|error| {
-        Diagnostic::new(Code::Io, format!("can't read the job runtime's jar: {error}")).file(runtime_jar.display().to_string())
+        Diagnostic::new(Code::Io, format!("can't read the job runtime's jar: {error}"))
+            .file(runtime_jar.display().to_string())
     })?;
     let mut runtime = ZipArchive::new(source).map_err(|error| failed(&error))?;
     let mut jar = ZipWriter::new(BufWriter::new(File::create(target).map_err(|error| failed(&error))?));

@@ -98,7 +98,17 @@ impl Jvm {
             return Ok(());
         }
         Err(Diagnostic::new(Code::Internal, format!("the job runtime ended without an answer ({ended})"))
-            .note(String::from_utf8_lossy(&log).lines().rev().take(15).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")))
+            .note(
+                String::from_utf8_lossy(&log)
+                    .lines()
+                    .rev()
+                    .take(15)
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .rev()
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            ))
     }
 }
 

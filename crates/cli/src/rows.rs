@@ -67,7 +67,11 @@ impl Printer {
         let cells = self.columns.iter().map(|(name, width)| {
             let value = row.get(name).unwrap_or(&Value::Null);
             // Numbers to the right, as people compare them.
-            if value.is_number() { format!("{:>width$}", cell(value)) } else { format!("{:<width$}", cell(value)) }
+            if value.is_number() {
+                format!("{:>width$}", cell(value))
+            } else {
+                format!("{:<width$}", cell(value))
+            }
         });
         output::line(cells.collect::<Vec<_>>().join("  ").trim_end());
     }

@@ -17,9 +17,14 @@ pub struct Sidecar {
 impl Sidecar {
     /// Starts one and waits until it listens.
     pub fn start() -> Result<Self> {
-        let failed = |what: String| Diagnostic::new(Code::SidecarUnreachable, what).help("`flink-wasm doctor` checks the sidecar");
+        let failed = |what: String| {
+            Diagnostic::new(Code::SidecarUnreachable, what).help("`flink-wasm doctor` checks the sidecar")
+        };
         // Short, because the path of a unix socket holds at most 107 bytes.
-        let folder = tempfile::Builder::new().prefix("flink-wasm-").tempdir().map_err(|error| failed(error.to_string()))?;
+        let folder = tempfile::Builder::new()
+            .prefix("flink-wasm-")
+            .tempdir()
+            .map_err(|error| failed(error.to_string()))?;
         let mut command = Command::new(home::sidecar()?);
         command.arg("--socket").arg(folder.path().join("sidecar.sock"));
         command.arg("--cache-dir").arg(home::cache()?.join("compiled"));
@@ -28,7 +33,8 @@ impl Sidecar {
             Some(Ok(file)) => command.stderr(file),
             _ => command.stderr(Stdio::null()),
         };
-        let mut child = command.spawn().map_err(|error| failed(format!("the sidecar can't be started: {error}")))?;
+        let mut child =
+            command.spawn().map_err(|error| failed(format!("the sidecar can't be started: {error}")))?;
         let mut ready = String::new();
         let read = BufReader::new(child.stdout.take().expect("stdout is piped")).read_line(&mut ready);
         if !matches!(read, Ok(1..)) {
@@ -42,7 +48,6 @@ impl Sidecar {
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join("sidecar.sock")
     }
-
 }
 
 impl Drop for Sidecar {

@@ -11,7 +11,11 @@ use crate::{flink_home, home, jvm, output};
 
 /// Check toolchain, target, JDK, Flink and sidecar, and say how to mend each.
 #[derive(Args)]
-pub struct Options {}
+pub struct Options {
+    /// Assemble Flink now, when it is not there yet, instead of when it is first needed.
+    #[arg(long)]
+    assemble: bool,
+}
 
 #[derive(Serialize)]
 struct Check {
@@ -22,7 +26,10 @@ struct Check {
     mend: Option<String>,
 }
 
-pub fn run(_: Options) -> Outcome {
+pub fn run(options: Options) -> Outcome {
+    if options.assemble {
+        flink_home::find()?;
+    }
     let checks = [rust(), target(), java(), flink(), part("job runtime", home::runtime_jar()), sidecar()];
     output::data(&checks, || {
         let mut text = String::new();

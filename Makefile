@@ -1,0 +1,67 @@
+# make demo: sets everything up and runs the main job. make test: every test. make install: puts it into PREFIX.
+# One cargo profile throughout (--release), so that wasmtime is built once.
+
+PREFIX ?= $(HOME)/.local
+CARGO = cargo
+MVN = mvn -B -ntp
+FLINK_WASM = target/release/flink-wasm
+RUNTIME_JAR = flink/target/flink-wasm-runtime.jar
+
+.PHONY: all build demo test test-rust test-jvm lint install bench fuzz soak clean
+
+all: build
+
+build: $(RUNTIME_JAR)
+	$(CARGO) build --release --bins
+
+$(RUNTIME_JAR): flink/pom.xml $(shell find flink/src/main -type f 2>/dev/null)
+	$(MVN) -q -f flink/pom.xml package -DskipTests
+	touch $@
+
+# ---- the main job ---------------------------------------------------------------------------------------------
+
+demo: build target/demo/cities.csv
+	$(FLINK_WASM) build udfs/geo-filter
+	$(FLINK_WASM) build udfs/geo-distance
+	$(FLINK_WASM) pack demo/job.json --output target/demo/places-near-geneva.flinkwasm
+	$(FLINK_WASM) run target/demo/places-near-geneva.flinkwasm
+
+target/demo/cities.csv: demo/data/Cargo.toml demo/data/Cargo.lock
+	mkdir -p target/demo
+	$(CARGO) vendor --quiet --locked --manifest-path demo/data/Cargo.toml target/demo/vendor > target/demo/vendor.log 2>&1 || (cat target/demo/vendor.log; false)
+	cp target/demo/vendor/reverse_geocoder/cities.csv $@
+
+# ---- tests ----------------------------------------------------------------------------------------------------
+
+test: build test-rust test-jvm
+
+test-rust: build
+	$(CARGO) fmt --all --check
+	$(CARGO) test --release --workspace
+
+# One jar, compiled once, tested on every supported line of Flink.
+test-jvm: build guests
+	$(MVN) -f flink/pom.xml verify -Dflink.version=2.2.0
+	$(MVN) -f flink/pom.xml surefire:test -Dflink.version=1.20.3
+	$(MVN) -f flink/pom.xml surefire:test -Dflink.version=2.3.0
+
+lint:
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+
+# ---- the rest -------------------------------------------------------------------------------------------------
+
+install: build
+	mkdir -p $(PREFIX)/bin $(PREFIX)/share/flink-wasm/crates
+	install -m 755 target/release/flink-wasm target/release/flink-wasm-sidecar $(PREFIX)/bin/
+	install -m 644 $(RUNTIME_JAR) $(PREFIX)/share/flink-wasm/
+	rm -rf $(PREFIX)/share/flink-wasm/crates/sdk $(PREFIX)/share/flink-wasm/crates/sdk-macros $(PREFIX)/share/flink-wasm/wit
+	cp -r crates/sdk crates/sdk-macros $(PREFIX)/share/flink-wasm/crates/
+	cp -r wit $(PREFIX)/share/flink-wasm/
+	@echo "installed into $(PREFIX); put $(PREFIX)/bin on your PATH, then: flink-wasm doctor"
+
+fuzz:
+	fuzz/run.sh $(or $(SECONDS_EACH),60)
+
+clean:
+	$(CARGO) clean
+	$(MVN) -q -f flink/pom.xml clean
