@@ -45,6 +45,32 @@ tagged! {
     }
 }
 
+impl Operation {
+    /// The user's name for the operator's state, when there is one.
+    pub fn uid(&self) -> Option<&str> {
+        let uid = match self {
+            Self::Filter(operation) => &operation.uid,
+            Self::Map(operation) => &operation.uid,
+            Self::GroupBy(operation) => &operation.uid,
+            Self::Aggregate(operation) => &operation.uid,
+            Self::Window(operation) => &operation.uid,
+            Self::Join(operation) => &operation.uid,
+            Self::AsyncFunction(operation) => &operation.uid,
+            Self::ProcessFunction(operation) => &operation.uid,
+            Self::State(operation) => &operation.uid,
+            Self::Timer(operation) => &operation.uid,
+            Self::Retry(operation) => &operation.uid,
+            Self::SideOutput(operation) => &operation.uid,
+            Self::Table(operation) => &operation.uid,
+            Self::ParseJson(operation) => &operation.uid,
+            Self::ProcessTableFunction(operation) => &operation.uid,
+            Self::WindowTvf(operation) => &operation.uid,
+            Self::MlPredict(operation) => &operation.uid,
+        };
+        uid.as_deref().filter(|uid| !uid.is_empty())
+    }
+}
+
 /// How rows of a group become one value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
