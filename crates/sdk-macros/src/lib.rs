@@ -1,1 +1,57 @@
-//! macros
+//! The macros of `flink-wasm-sdk`, which documents them. They know Rust's syntax only: what a type means is decided by
+//! the traits of the SDK.
+
+use proc_macro::TokenStream;
+
+mod attributes;
+mod function;
+mod parameters;
+mod row;
+
+/// Makes a row of a struct with named fields: for a function's input and output, and nested as a `ROW`.
+///
+/// * `#[row(rename = "order-id")]` on a field: the column's name, where it is not the field's.
+/// * `#[row(sql = "CHAR(5)")]` on a field: its SQL type, where a Rust type stands for several. `CHAR(n)`, `VARCHAR(n)`
+///   and `STRING` go with text, `BINARY(n)`, `VARBINARY(n)` and `BYTES` with bytes, `TIME(p)` (0 to 3) with `Time`.
+///   Whether it is nullable is still said by `Option`.
+#[proc_macro_derive(Row, attributes(row))]
+pub fn derive_row(input: TokenStream) -> TokenStream {
+    expand(syn::parse(input).and_then(row::derive))
+}
+
+/// Makes parameters of a struct with named fields. Doc comments become the descriptions.
+///
+/// * `#[parameter(default = 0.2)]`: the value when the job gives none; `#[parameter(default)]`: that of `Default`.
+///   Without it the job must give a value, except for an `Option`.
+/// * `#[parameter(rename = "..")]`: the parameter's name, where it is not the field's.
+#[proc_macro_derive(Parameters, attributes(parameter))]
+pub fn derive_parameters(input: TokenStream) -> TokenStream {
+    expand(syn::parse(input).and_then(parameters::derive))
+}
+
+/// Makes a map function of a `fn`: one row in, one row out.
+///
+/// The first argument is the row, by value. Then, in any order and both optional, `&Context` and a reference to a struct
+/// with `#[derive(Parameters)]`. It returns a row, or a `Result` with a row and any error that implements `Display`.
+///
+/// `#[map(name = "..")]` names the function, where that is not the name of the `fn`. The doc comment becomes the
+/// description. A crate can have one function only, since a component has one.
+///
+/// The `fn` stays as it is, for `cargo test`. Beside it stands a type of the same name that implements `MapFunction`.
+#[proc_macro_attribute]
+pub fn map(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    function::expand(function::Kind::Map, arguments.into(), item.into()).into()
+}
+
+/// Makes a filter function of a `fn`: the rows for which it says `true` stay.
+///
+/// As `map`, but it returns `bool`, or a `Result` with a `bool` and any error that implements `Display`; and the type beside it
+/// implements `FilterFunction`.
+#[proc_macro_attribute]
+pub fn filter(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    function::expand(function::Kind::Filter, arguments.into(), item.into()).into()
+}
+
+fn expand(result: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
+    result.unwrap_or_else(|error| error.into_compile_error()).into()
+}
