@@ -11,7 +11,7 @@ use crate::ddl::nullable;
 use crate::plan::{Limits, PlanFunction};
 
 /// The function as the plan carries it, with every parameter's value, or what is wrong with it.
-pub(crate) fn plan_function(
+pub fn plan_function(
     name: &str,
     job: &JobFunction,
     function: &crate::Function,

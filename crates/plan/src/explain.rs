@@ -46,6 +46,7 @@ pub fn explain_runtime_error(job: &JobDefinition, text: &str, error: &serde_json
     diagnostic.notes = error.notes;
     diagnostic.help = error.help;
     diagnostic.location = Box::new(error.location.unwrap_or_default());
+    let mut written = None;
     if let Some(pointer) = diagnostic.location.pointer.clone()
         && let Some((pointer, sql)) = text_at(job, &pointer)
     {
@@ -53,10 +54,13 @@ pub fn explain_runtime_error(job: &JobDefinition, text: &str, error: &serde_json
         if let (None, Some(identifier)) = (diagnostic.location.span, &error.identifier)
             && let Some((start, end)) = find(&sql, identifier)
         {
+            written = Some(sql[start..end].trim_matches('`').to_owned());
             diagnostic = diagnostic.span(start, end);
         }
     }
     if let (None, Some(identifier)) = (&diagnostic.help, &error.identifier) {
+        // As the user wrote it: Flink reports names of functions in capitals.
+        let identifier = written.as_ref().unwrap_or(identifier);
         let ours = job.functions.keys().filter(|_| diagnostic.code == Code::UnknownFunction);
         let candidates: Vec<&str> = error.candidates.iter().chain(ours).map(String::as_str).collect();
         if let Some(near) = nearest(identifier, candidates.iter().copied()) {

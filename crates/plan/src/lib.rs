@@ -13,6 +13,7 @@ mod plan;
 mod quote;
 mod render;
 
+pub use check::plan_function;
 pub use explain::explain_runtime_error;
 pub use lower::{lower, warnings};
 pub use plan::{Limits, Plan, PlanFunction, Step, WasmOutput};

@@ -179,7 +179,12 @@ impl<'a> Lowering<'a> {
             let name_tok = &tokens[name];
             let problem = Diagnostic::new(
                 Code::WrongArguments,
-                format!("`{}` takes {} arguments, {} are given", name_tok.out, fields.len(), ranges.len()),
+                format!(
+                    "`{}` takes {}, but {} given",
+                    name_tok.out,
+                    if fields.len() == 1 { "1 argument".into() } else { format!("{} arguments", fields.len()) },
+                    if ranges.len() == 1 { "1 is".into() } else { format!("{} are", ranges.len()) },
+                ),
             )
             .span(name_tok.range.start, tokens[close].range.end)
             .note(format!("its input: {}", list.join(", ")))
@@ -229,6 +234,7 @@ impl<'a> Lowering<'a> {
         quote_names(expression, parts, &relation, &row_tokens)?;
 
         let mut prepared = Prepared { relation, helpers: Vec::new(), outer: None };
+        let mut computed: Vec<(&str, Option<Vec<String>>, String)> = Vec::new();
         for (number, (call, name, function, arguments)) in calls.into_iter().enumerate() {
             let columns = match arguments {
                 Arguments::WholeRow => None,
@@ -238,6 +244,14 @@ impl<'a> Lowering<'a> {
             };
             if outer && call.name == 0 {
                 prepared.outer = Some(columns);
+                continue;
+            }
+            // Functions are pure: an equal call has been computed already.
+            let equal = computed.iter().find(|(other, given, _)| *other == name && *given == columns);
+            if let Some((_, _, column)) = equal {
+                let column = column.clone();
+                let out = quote::identifier(&column);
+                replace(&mut expression.tokens, call.name..call.close + 1, out, Some(column));
                 continue;
             }
             let prefix = format!("__call_{}_{number}_", place.index + 1);
@@ -263,10 +277,11 @@ impl<'a> Lowering<'a> {
                 suffix: format!("_call_{number}"),
                 input: prepared.relation,
                 function: name,
-                arguments: columns,
+                arguments: columns.clone(),
                 output,
                 prefix,
             });
+            computed.push((name, columns, column.clone()));
             replace(
                 &mut expression.tokens,
                 call.name..call.close + 1,
@@ -330,8 +345,8 @@ impl<'a> Lowering<'a> {
         };
         Err(Diagnostic::new(Code::UnknownColumn, message)
             .note(format!("columns: {}", names.join(", ")))
-            .help(format!("name its arguments: `{name}(..)`, one for each of its {} fields",
-                function.descriptor.input.len())))
+            .help(format!("give it columns by position: `{name}({})`",
+                vec![".."; function.descriptor.input.len()].join(", "))))
     }
 
     /// FW0204 where a function of one kind stands for one of the other.

@@ -201,28 +201,40 @@ impl Lowering<'_> {
     }
 }
 
-/// A path with `*` or `?` in its last part: the folder, and the pattern for Flink's `source.path.regex-pattern`, which
-/// is matched against a file's whole path.
+/// A path with `*` or `?` in its last part: the folder, and the pattern for Flink's `source.path.regex-pattern`. Flink
+/// looks in all folders below and matches the pattern against a file's whole path, without its scheme.
 fn split_glob(path: &str) -> (String, Option<String>) {
     let cut = path.rfind('/').map_or(0, |at| at + 1);
     let (folder, last) = path.split_at(cut);
     if !last.contains(['*', '?']) {
         return (path.to_owned(), None);
     }
-    let mut pattern = String::from("^(.*/)?");
+    // What stays the same when Flink makes the path absolute.
+    let mut stable = folder.split_once("://").map_or(folder, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
+    while let Some(rest) = stable.strip_prefix("./").or_else(|| stable.strip_prefix("../")) {
+        stable = rest;
+    }
+    let mut pattern = String::from(if stable.starts_with('/') { "^.*" } else { "^(.*/)?" });
+    for c in stable.chars() {
+        escape_into(c, &mut pattern);
+    }
     for c in last.chars() {
         match c {
             '*' => pattern.push_str("[^/]*"),
             '?' => pattern.push_str("[^/]"),
-            c if c.is_alphanumeric() || c == '_' || c == '-' => pattern.push(c),
-            c => {
-                pattern.push('\\');
-                pattern.push(c);
-            }
+            c => escape_into(c, &mut pattern),
         }
     }
     pattern.push('$');
     (if folder.is_empty() { ".".into() } else { folder.to_owned() }, Some(pattern))
+}
+
+/// A character that means itself in a Java regular expression.
+fn escape_into(c: char, pattern: &mut String) {
+    if c.is_ascii_punctuation() && !matches!(c, '_' | '-' | '/') {
+        pattern.push('\\');
+    }
+    pattern.push(c);
 }
 
 #[cfg(test)]
@@ -234,7 +246,9 @@ mod tests {
         for (path, expected) in [
             ("/data/in", ("/data/in", None)),
             ("/data/", ("/data/", None)),
-            ("/data/2026-*.json", ("/data/", Some(r"^(.*/)?2026-[^/]*\.json$"))),
+            ("/data/2026-*.json", ("/data/", Some(r"^.*/data/2026-[^/]*\.json$"))),
+            ("../in/a b/*", ("../in/a b/", Some(r"^(.*/)?in/a b/[^/]*$"))),
+            ("s3://bucket/a.b/*", ("s3://bucket/a.b/", Some(r"^.*/a\.b/[^/]*$"))),
             ("*.c?v", (".", Some(r"^(.*/)?[^/]*\.c[^/]v$"))),
             ("file:///a*b/c", ("file:///a*b/c", None)),
         ] {
