@@ -1,1 +1,29 @@
-//! flink-wasm-engine
+//! Runs functions: the one crate that names wasmtime.
+//!
+//! An [`Engine`] compiles a component once and keeps it, in memory and as native code in a directory of its own. A
+//! [`LoadedFunction`] opens any number of [`Instance`]s; each has its own memory, and answers one bundle after the other.
+//! Whatever a guest does, the host ends with a reply or with a [`Fault`] that names the code and, where it can be found, the row.
+//!
+//! The sandbox offers `flink-wasm:udf` and nothing else: no WASI, no clock, no randomness, no threads.
+//!
+//! This crate must not know sockets, frames' order, jobs or Flink.
+
+mod abi;
+mod bisect;
+mod cache;
+mod description;
+mod engine;
+mod fault;
+mod function;
+mod host;
+mod instance;
+mod limiter;
+mod native;
+mod text;
+
+pub use description::{Description, Field, Parameter};
+pub use engine::{Engine, EngineConfig, Loaded};
+pub use fault::Fault;
+pub use flink_wasm_protocol::handshake::{FunctionKind, Limits};
+pub use function::LoadedFunction;
+pub use instance::Instance;

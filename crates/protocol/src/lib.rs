@@ -6,6 +6,7 @@
 //! This crate must not know sockets, threads, clocks, files or wasmtime.
 
 pub mod batch;
+pub mod bundle;
 pub mod cell;
 pub mod frame;
 pub mod handshake;

@@ -285,6 +285,11 @@ impl ReplyWriter {
         Ok(&self.frame)
     }
 
+    /// The frame as `finish` left it.
+    pub fn frame(&self) -> &[u8] {
+        &self.frame
+    }
+
     /// Gives memory back after an unusually large reply, so that one bundle does not size a connection for life.
     pub fn shrink(&mut self, keep_bytes: usize) {
         if self.frame.capacity() > keep_bytes {

@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use flink_wasm_protocol::batch::{BatchView, CellsView, ColumnView, RawColumn, bit};
+use flink_wasm_protocol::bundle::{Bundle, encode_bundle};
 use flink_wasm_protocol::frame::{FrameHeader, FrameType, HEADER_BYTES, encode_frame};
 use flink_wasm_protocol::handshake::{
     ErrorFrame, FunctionKind, Hello, NeedComponent, Open, Opened, Welcome, decode_json, encode_json,
@@ -77,17 +78,18 @@ fn normal(fields: &[RowField], rows: &Value) -> Vec<Value> {
 fn bundle() {
     let description = description("bundle");
     let fields = fields(&description);
-    let mut payload = Vec::new();
-    payload.extend_from_slice(&description["processingTime"].as_i64().unwrap().to_le_bytes());
-    payload.extend_from_slice(&description["watermark"].as_i64().unwrap().to_le_bytes());
-    payload.extend_from_slice(&rows_to_batch(&fields, description["rows"].as_array().unwrap()).unwrap());
+    let batch = rows_to_batch(&fields, description["rows"].as_array().unwrap()).unwrap();
+    let (time, watermark) =
+        (description["processingTime"].as_i64().unwrap(), description["watermark"].as_i64().unwrap());
+    let payload = encode_bundle(time, watermark, &batch);
     let frame = encode_frame(FrameType::Bundle, 7, &payload);
     compare("bundle", &frame);
 
     let (_, payload) = split(&frame);
     let schema = schema_of(&fields).unwrap();
-    let batch = BatchView::parse(&schema, &payload[16..]).unwrap();
-    let rows = batch_to_rows(&fields, &batch).unwrap();
+    let bundle = Bundle::parse(&schema, payload).unwrap();
+    assert_eq!((bundle.processing_time_ms, bundle.watermark_ms), (time, watermark));
+    let rows = batch_to_rows(&fields, &bundle.rows).unwrap();
     // Every property that the description gives comes back as it is.
     for (row, expected) in rows.iter().zip(description["rows"].as_array().unwrap()) {
         for (name, expected) in expected.as_object().unwrap() {
