@@ -34,7 +34,7 @@ pub(crate) fn module_to_component(bytes: &[u8]) -> Result<Vec<u8>> {
     for world in &carried {
         world.check_types(kind)?;
     }
-    append_section(&mut module, &world::encoded(kind, |_| true));
+    append_section(&mut module, &world::encoded(kind));
     ComponentEncoder::default()
         // Versions are compared exactly (FW0307), so that nothing must be merged.
         .merge_imports_based_on_semver(false)
@@ -176,7 +176,7 @@ impl<'a> CarriedWorld<'a> {
     /// Compares the types with ours on paper: a component that exports the carried world is given
     /// where one that exports our world is wanted. A section may hold a part of the world only.
     fn check_types(&self, kind: world::Kind) -> Result<()> {
-        let ours = world::encoded(kind, |export| self.exports.iter().any(|name| name == export));
+        let ours = world::encoded_part(kind, |export| self.exports.iter().any(|name| name == export));
         let mut root = ComponentBuilder::default();
         let type_of = |root: &mut ComponentBuilder, world: &[u8], name: &str| {
             let component = root.component_raw(None, world);

@@ -55,18 +55,31 @@ fn world(kind: Kind) -> WorldId {
     WORLDS.resolve.packages[WORLDS.package].worlds[name(kind)]
 }
 
-/// The world as a `component-type` section holds it, with those of its exports that `keep` names.
-pub(crate) fn encoded(kind: Kind, keep: impl Fn(&str) -> bool) -> Vec<u8> {
+/// The world as a `component-type` section holds it.
+pub(crate) fn encoded(kind: Kind) -> Vec<u8> {
+    encode(&WORLDS.resolve, kind)
+}
+
+/// The world with those of its exports that `keep` names, and with all that any function may import:
+/// bindings that are shared by functions of both kinds name imports that a filter never calls.
+pub(crate) fn encoded_part(kind: Kind, keep: impl Fn(&str) -> bool) -> Vec<u8> {
     let mut resolve = WORLDS.resolve.clone();
-    let world = world(kind);
-    let kept: Vec<_> = resolve.worlds[world]
+    let imports = resolve.worlds[world(Kind::Map)].imports.clone();
+    let names: Vec<_> = resolve.worlds[world(kind)]
         .exports
         .keys()
-        .filter(|key| keep(&WORLDS.resolve.name_world_key(key)))
-        .cloned()
+        .map(|key| (key.clone(), resolve.name_world_key(key)))
         .collect();
-    resolve.worlds[world].exports.retain(|key, _| kept.contains(key));
-    wit_component::metadata::encode(&resolve, world, StringEncoding::UTF8, None, false).expect("wit/ encodes")
+    let part = &mut resolve.worlds[world(kind)];
+    part.imports = imports;
+    part.exports.retain(|key, _| names.iter().any(|(other, name)| other == key && keep(name)));
+    encode(&resolve, kind)
+}
+
+fn encode(resolve: &Resolve, kind: Kind) -> Vec<u8> {
+    // Nothing but our own texts goes in here.
+    wit_component::metadata::encode(resolve, world(kind), StringEncoding::UTF8, None, false)
+        .expect("wit/ encodes")
 }
 
 /// The interface that only components of this kind export.

@@ -4,6 +4,7 @@
 //! * `input.wit`: a package with a world `test`, which may use `flink-wasm:udf`; the case is a core
 //!   module that implements it with traps, encoded as `wit-bindgen` would.
 //!   When the case's name starts with `component-`, it is made a component first.
+//! * `input.wit` and `module.wit`: the module implements the world of `module.wit` instead.
 //! * `input.wit` and `patch.wat`: the module of `patch.wat` with the world of `input.wit`.
 //!
 //! `BLESS=1 cargo test -p flink-wasm-admission` writes the expectations.
@@ -75,8 +76,12 @@ fn input(case: &Path) -> Vec<u8> {
     } else {
         ManglingAndAbi::Legacy(LiftLowerAbi::Sync)
     };
+    let other = case.join("module.wit");
     let mut module = if patch.exists() {
         wat::parse_file(patch).unwrap()
+    } else if other.exists() {
+        let package = resolve.push_source("module.wit", &fs::read_to_string(other).unwrap()).unwrap();
+        dummy_module(&resolve, resolve.packages[package].worlds["test"], mangling)
     } else {
         dummy_module(&resolve, world, mangling)
     };
