@@ -1,0 +1,125 @@
+package org.flinkwasm.runtime;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.runtime.util.EnvironmentInformation;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.flinkwasm.runtime.bundle.BundleOnClassPath;
+import org.flinkwasm.runtime.plan.Plan;
+import org.flinkwasm.runtime.plan.PlanTranslator;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The command line that {@code docs/plan.md} describes: {@code resolve}, {@code run} and {@code submit}. */
+public final class Main {
+    private static final int EXIT_WRONG = 1;
+    private static final int EXIT_USAGE = 2;
+    private static final int EXIT_DEFECT = 3;
+    private static final String USAGE = "usage: resolve --plan FILE | run [--parallelism N] [--sidecar-socket PATH] | submit [--sidecar-socket PATH]";
+    private static final Map<String, List<String>> COMMANDS = Map.of(
+            "resolve", List.of("--plan"),
+            "run", List.of("--parallelism", "--sidecar-socket"),
+            "submit", List.of("--sidecar-socket"));
+
+    private Main() {}
+
+    public static void main(String[] arguments) throws Exception {
+        Map<String, String> options = options(arguments);
+        if (options == null) {
+            System.err.println(USAGE);
+            System.exit(EXIT_USAGE);
+        } else if (arguments[0].equals("submit")) {
+            submit(options.get("--sidecar-socket"));
+        } else {
+            System.exit(answer(arguments[0], options));
+        }
+    }
+
+    private static Map<String, String> options(String[] arguments) {
+        List<String> known = arguments.length == 0 ? null : COMMANDS.get(arguments[0]);
+        if (known == null || arguments.length % 2 == 0) {
+            return null;
+        }
+        Map<String, String> options = new HashMap<>();
+        for (int i = 1; i < arguments.length; i += 2) {
+            if (!known.contains(arguments[i])) {
+                return null;
+            }
+            options.put(arguments[i], arguments[i + 1]);
+        }
+        boolean complete = !arguments[0].equals("resolve") || options.containsKey("--plan");
+        boolean numeric = options.getOrDefault("--parallelism", "1").matches("[1-9][0-9]{0,4}");
+        return complete && numeric ? options : null;
+    }
+
+    /** Carries out a command that answers on standard output. */
+    private static int answer(String command, Map<String, String> options) {
+        Events events = Events.takeStandardOutput();
+        boolean resolves = command.equals("resolve");
+        try {
+            if (resolves) {
+                events.print(resolve(Path.of(options.get("--plan"))));
+            } else {
+                String parallelism = options.get("--parallelism");
+                new EmbeddedRun(events, Main.class.getClassLoader())
+                        .run(parallelism == null ? null : Integer.valueOf(parallelism), options.get("--sidecar-socket"));
+            }
+            return 0;
+        } catch (DiagnosticException e) {
+            events.print(error(resolves, e.diagnostic()));
+            return EXIT_WRONG;
+        } catch (Exception | LinkageError e) {
+            e.printStackTrace();
+            events.print(error(resolves, new Diagnostic(ErrorCode.INTERNAL, e.toString())));
+            return EXIT_DEFECT;
+        }
+    }
+
+    private static JsonObject error(boolean resolves, Diagnostic diagnostic) {
+        JsonObject json = resolves ? new JsonObject() : Events.event("error");
+        json.add("error", diagnostic.toJson());
+        return json;
+    }
+
+    private static JsonObject resolve(Path file) throws IOException {
+        Plan plan = Plan.parse(Files.readString(file));
+        Configuration configuration = PlanTranslator.configuration(plan, null);
+        StreamExecutionEnvironment environment = StreamExecutionEnvironment.createLocalEnvironment(configuration);
+        PlanTranslator translator = new PlanTranslator(plan, "sha256:0", environment, configuration).translate();
+        translator.validate();
+        JsonObject relations = new JsonObject();
+        translator.relations().forEach((relation, columns) -> {
+            JsonArray array = new JsonArray();
+            columns.forEach((name, type) -> {
+                JsonObject column = new JsonObject();
+                column.addProperty("name", name);
+                column.addProperty("type", type);
+                array.add(column);
+            });
+            relations.add(relation, array);
+        });
+        JsonObject answer = new JsonObject();
+        answer.add("relations", relations);
+        answer.addProperty("flinkVersion", EnvironmentInformation.getVersion());
+        return answer;
+    }
+
+    /** Called by the JobManager, in the environment that Flink gives. */
+    private static void submit(String sidecarSocket) throws Exception {
+        BundleOnClassPath bundle = new BundleOnClassPath(Thread.currentThread().getContextClassLoader());
+        Plan plan = Plan.parse(bundle.plan());
+        Configuration configuration = PlanTranslator.configuration(plan, sidecarSocket);
+        StreamExecutionEnvironment environment = StreamExecutionEnvironment.getExecutionEnvironment(configuration);
+        if (plan.parallelism() != null) {
+            environment.setParallelism(plan.parallelism());
+        }
+        new PlanTranslator(plan, bundle.digest(), environment, configuration).translate().attach();
+        environment.execute(plan.name());
+    }
+}

@@ -1,0 +1,49 @@
+package org.flinkwasm.runtime.operator;
+
+import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.ConfigOptions;
+import org.apache.flink.configuration.MemorySize;
+
+import java.time.Duration;
+
+/** The options of wasm operators; they may stand in the plan, or in Flink's configuration. */
+public final class WasmOptions {
+    public static final ConfigOption<String> SIDECAR_SOCKET = ConfigOptions.key("flink-wasm.sidecar.socket")
+            .stringType()
+            .noDefaultValue()
+            .withDescription("The sidecar's unix socket. Without it the environment variable FLINK_WASM_SIDECAR_SOCKET of the task manager"
+                    + " counts, then /run/flink-wasm/sidecar.sock.");
+
+    public static final ConfigOption<Duration> CONNECT_TIMEOUT = ConfigOptions.key("flink-wasm.sidecar.connect-timeout")
+            .durationType()
+            .defaultValue(Duration.ofSeconds(60))
+            .withDescription("How long an operator tries to reach the sidecar before it fails. Longer than a sidecar takes to start.");
+
+    public static final ConfigOption<Integer> BUNDLE_ROWS = ConfigOptions.key("flink-wasm.bundle.rows")
+            .intType()
+            .defaultValue(1000)
+            .withDescription("Rows after which a bundle is sent.");
+
+    public static final ConfigOption<MemorySize> BUNDLE_BYTES = ConfigOptions.key("flink-wasm.bundle.bytes")
+            .memoryType()
+            .defaultValue(MemorySize.parse("256 kb"))
+            .withDescription("Bytes after which a bundle is sent.");
+
+    public static final ConfigOption<Duration> BUNDLE_TIME = ConfigOptions.key("flink-wasm.bundle.time")
+            .durationType()
+            .defaultValue(Duration.ofMillis(10))
+            .withDescription("How long a row waits for others before its bundle is sent.");
+
+    public static final ConfigOption<Integer> BUNDLE_IN_FLIGHT = ConfigOptions.key("flink-wasm.bundle.in-flight")
+            .intType()
+            .defaultValue(2)
+            .withDescription("Bundles of a subtask that are with the sidecar at a time. More makes checkpoints wait longer.");
+
+    /** Environment variable with the sidecar's socket. */
+    static final String SOCKET_VARIABLE = "FLINK_WASM_SIDECAR_SOCKET";
+
+    /** Where the sidecar listens when nothing else is said. */
+    static final String DEFAULT_SOCKET = "/run/flink-wasm/sidecar.sock";
+
+    private WasmOptions() {}
+}
