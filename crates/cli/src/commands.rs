@@ -3,6 +3,8 @@
 use clap::Subcommand;
 use flink_wasm_diagnostic::Diagnostic;
 
+use crate::problems::Problems;
+
 mod build;
 mod cancel;
 mod completions;
@@ -19,7 +21,7 @@ mod test;
 mod verify;
 
 /// What a subcommand ends with: done, or everything that was wrong.
-pub type Outcome = Result<(), Vec<Diagnostic>>;
+pub type Outcome = Result<(), Problems>;
 
 /// The subcommands of `flink-wasm`.
 #[derive(Subcommand)]

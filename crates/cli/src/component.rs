@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
+use flink_wasm_admission::limits::COMPONENT_BYTES_MAX;
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
-use flink_wasm_engine::{Engine, EngineConfig};
+use flink_wasm_engine::{Engine, EngineConfig, LoadedFunction};
 use flink_wasm_ir::FunctionDescriptor;
 use serde_json::Value;
 
@@ -22,15 +23,26 @@ pub struct Component {
 }
 
 /// The one engine of this process.
-pub fn engine() -> Result<Arc<Engine>> {
-    static ENGINE: OnceLock<std::result::Result<Arc<Engine>, Diagnostic>> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::new(EngineConfig::default()).map(Arc::new)).clone()
+fn engine() -> Result<Engine> {
+    static ENGINE: OnceLock<Result<Engine>> = OnceLock::new();
+    ENGINE.get_or_init(|| Engine::new(&EngineConfig::default())).clone()
+}
+
+impl Component {
+    /// The function, ready to be opened.
+    pub fn load(&self) -> Result<Arc<LoadedFunction>> {
+        Ok(engine()?.load(&self.bytes)?.function)
+    }
 }
 
 /// Admits a component or core module and asks it what it is.
 pub fn inspect(bytes: &[u8]) -> Result<Component> {
     let admitted = flink_wasm_admission::admit(bytes)?.into_owned();
-    let descriptor = engine()?.load(&admitted.component)?.describe()?;
+    let loaded = engine()?.load(&admitted.component)?;
+    // The engine's record and the job definition's are the same JSON.
+    let description = serde_json::to_value(loaded.function.description()).and_then(serde_json::from_value);
+    let descriptor =
+        description.map_err(|error| Diagnostic::new(Code::Internal, format!("a description: {error}")))?;
     Ok(Component {
         digest: format!("sha256:{}", admitted.sha256),
         bytes: admitted.component.into_owned(),
@@ -129,13 +141,10 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>> {
         Diagnostic::new(Code::Io, format!("can't read the component: {error}")).file(place.clone())
     };
     let size = path.metadata().map_err(failed)?.len();
-    if size > flink_wasm_admission::MAX_COMPONENT_BYTES as u64 {
+    if size > COMPONENT_BYTES_MAX as u64 {
         return Err(Diagnostic::new(
             Code::TooLarge,
-            format!(
-                "the file has {size} bytes; a component has at most {}",
-                flink_wasm_admission::MAX_COMPONENT_BYTES
-            ),
+            format!("the file has {size} bytes; a component has at most {}", COMPONENT_BYTES_MAX),
         )
         .file(place));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use flink_wasm_bundle::{Bundle, BundleBuilder, BundleConfig};
+use flink_wasm_bundle::{Bundle, BundleBuilder};
 use flink_wasm_diagnostic::{Code, Diagnostic, Result, nearest};
 use flink_wasm_ir::{JobDefinition, MAX_JOB_BYTES};
 use flink_wasm_plan::{Function, Functions, Plan};
@@ -12,9 +12,7 @@ use serde_json::Value;
 use crate::component::{self, Component};
 use crate::jvm::Jvm;
 use crate::output;
-
-/// Every problem that was found.
-pub type Problems = Vec<Diagnostic>;
+use crate::problems::Problems;
 
 /// What is to be packed, and how.
 pub struct Request {
@@ -58,14 +56,14 @@ pub struct Prepared {
 }
 
 /// Reads, lowers and resolves a job definition.
-pub fn prepare(request: &Request) -> Result<Prepared, Problems> {
+pub fn prepare(request: &Request) -> std::result::Result<Prepared, Problems> {
     let text = read_text(&request.job)?;
     let file = request.job.display().to_string();
     let in_file = |error: Diagnostic| {
         let error = flink_wasm_ir::place(&text, error);
         if error.location.file.is_none() { error.file(file.clone()) } else { error }
     };
-    let all_in_file = |errors: Problems| errors.into_iter().map(in_file).collect::<Problems>();
+    let all_in_file = |problems: Problems| problems.map(in_file);
 
     let parsed = flink_wasm_ir::parse(&text).map_err(in_file)?;
     let mut definition = parsed.job;
@@ -85,12 +83,18 @@ pub fn prepare(request: &Request) -> Result<Prepared, Problems> {
             Function { component: component.digest.clone(), descriptor: component.descriptor.clone() },
         );
     }
-    let mut plan = flink_wasm_plan::lower(&definition, &functions).map_err(all_in_file)?;
+    let mut plan =
+        flink_wasm_plan::lower(&definition, &functions).map_err(|problems| all_in_file(problems.into()))?;
     if !request.offline {
         output::status("Resolving", format!("{} with Flink's planner", plan.name));
         let answer = resolve(&plan)?;
         if !answer["error"].is_null() {
-            return Err(vec![in_file(flink_wasm_plan::explain_runtime_error(&definition, &answer["error"]))]);
+            return Err(in_file(flink_wasm_plan::explain_runtime_error(
+                &definition,
+                &text,
+                &answer["error"],
+            ))
+            .into());
         }
         plan.relations = serde_json::from_value(answer["relations"].clone())
             .map_err(|error| Diagnostic::new(Code::Internal, format!("the job runtime's answer: {error}")))?;
@@ -99,20 +103,18 @@ pub fn prepare(request: &Request) -> Result<Prepared, Problems> {
 }
 
 /// [`prepare`], then everything under one digest.
-pub fn pack(request: &Request) -> Result<(Bundle, Prepared), Problems> {
+pub fn pack(request: &Request) -> std::result::Result<(Bundle, Prepared), Problems> {
     let prepared = prepare(request)?;
     let mut builder = BundleBuilder::new(&prepared.plan.name);
     builder =
         builder.ir(prepared.definition.to_json().into_bytes()).plan(prepared.plan.to_json().into_bytes());
-    let mut config = BundleConfig::default();
     for (name, component) in &prepared.components {
-        let function =
-            Function { component: component.digest.clone(), descriptor: component.descriptor.clone() };
-        config.functions.insert(name.clone(), function);
-        builder = builder.component(name, component.bytes.clone());
+        let descriptor = serde_json::to_value(&component.descriptor)
+            .map_err(|error| Diagnostic::new(Code::Internal, format!("a descriptor: {error}")))?;
+        let function = flink_wasm_bundle::Function { component: component.digest.clone(), descriptor };
+        builder = builder.function(name, function).component(format!("{name}.wasm"), component.bytes.clone());
     }
-    let bytes = builder.config(config).build()?;
-    Ok((Bundle::read(&bytes)?, prepared))
+    Ok((Bundle::parse(builder.build()?)?, prepared))
 }
 
 /// An error that the job runtime told, without a definition to find its place in.
@@ -149,7 +151,7 @@ fn read_text(path: &Path) -> Result<String> {
 fn load_components(
     request: &Request,
     definition: &JobDefinition,
-) -> Result<BTreeMap<String, Component>, Problems> {
+) -> std::result::Result<BTreeMap<String, Component>, Problems> {
     let folder = request.job.parent().unwrap_or(Path::new(""));
     let mut components = BTreeMap::new();
     let mut problems = Vec::new();
@@ -188,7 +190,7 @@ fn load_components(
             Err(problem) => problems.push(problem.note(format!("function `{name}` of the job"))),
         }
     }
-    if problems.is_empty() { Ok(components) } else { Err(problems) }
+    if problems.is_empty() { Ok(components) } else { Err(problems.into()) }
 }
 
 fn resolve(plan: &Plan) -> Result<Value> {

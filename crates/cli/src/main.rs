@@ -18,7 +18,9 @@ mod job;
 mod job_jar;
 mod jvm;
 mod output;
+mod problems;
 mod rows;
+mod samples;
 mod sidecar_process;
 
 /// Sandboxed Rust functions for Apache Flink.
@@ -38,7 +40,9 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     output::configure(output::Settings { json: arguments.json, quiet: arguments.quiet });
-    let Err(diagnostics) = commands::run(arguments.command) else { return ExitCode::SUCCESS };
+    let Err(problems::Problems(diagnostics)) = commands::run(arguments.command) else {
+        return ExitCode::SUCCESS;
+    };
     output::errors(&diagnostics);
     let worst = |code| diagnostics.iter().any(|diagnostic| diagnostic.code == code);
     if worst(Code::Internal) {

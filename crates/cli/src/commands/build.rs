@@ -26,7 +26,13 @@ pub fn run(options: Options) -> Outcome {
     let function = &component.descriptor;
     output::status(
         "Componentized",
-        format!("{} ({}, {} function `{}`)", path.display(), output::size(component.bytes.len() as u64), function.kind, function.name),
+        format!(
+            "{} ({}, {} function `{}`)",
+            path.display(),
+            output::size(component.bytes.len() as u64),
+            function.kind.as_str(),
+            function.name
+        ),
     );
     output::status("Checked", "imports only flink-wasm:udf; no WASI, no async, no threads");
     let json = json!({ "path": path, "digest": component.digest, "bytes": component.bytes.len(), "function": function });

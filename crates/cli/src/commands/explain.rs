@@ -32,7 +32,7 @@ pub fn run(options: Options) -> Outcome {
     let plan = if path.extension().is_some_and(|extension| extension == "json") {
         job::prepare(&job::Request::new(&path).offline(options.offline))?.plan
     } else {
-        plan_of(&Bundle::read_file(&path)?, &path)?
+        plan_of(&flink_wasm_bundle::read_file(&path)?, &path)?
     };
     output::data(&plan, || plan.render());
     Ok(())
@@ -41,6 +41,7 @@ pub fn run(options: Options) -> Outcome {
 /// The plan in a bundle.
 pub fn plan_of(bundle: &Bundle, path: &Path) -> Result<Plan, Diagnostic> {
     serde_json::from_slice(bundle.plan()).map_err(|error| {
-        Diagnostic::new(Code::CorruptBundle, format!("the plan can't be read: {error}")).file(path.display().to_string())
+        Diagnostic::new(Code::CorruptBundle, format!("the plan can't be read: {error}"))
+            .file(path.display().to_string())
     })
 }

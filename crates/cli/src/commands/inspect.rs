@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use flink_wasm_bundle::Bundle;
 use flink_wasm_ir::{Field, FunctionDescriptor};
 use serde_json::json;
 
@@ -24,17 +23,21 @@ pub fn run(options: Options) -> Outcome {
     let (path, component) = component::load(&options.file)?;
     let json = json!({ "path": path, "digest": component.digest, "bytes": component.bytes.len(), "function": component.descriptor });
     output::data(&json, || {
-        format!("digest     {}\nsize       {}\n", component.digest, output::size(component.bytes.len() as u64))
-            + &function(&component.descriptor)
+        format!(
+            "digest     {}\nsize       {}\n",
+            component.digest,
+            output::size(component.bytes.len() as u64)
+        ) + &function(&component.descriptor)
     });
     Ok(())
 }
 
 fn bundle(path: &Path) -> Outcome {
-    let bundle = Bundle::read_file(path)?;
+    let bundle = flink_wasm_bundle::read_file(path)?;
     let plan = explain::plan_of(&bundle, path)?;
     let entries: Vec<_> = bundle
         .entries()
+        .iter()
         .map(|entry| json!({ "path": entry.path, "bytes": entry.size, "mediaType": entry.media_type }))
         .collect();
     let json = json!({ "digest": bundle.digest(), "name": plan.name, "functions": bundle.config().functions, "entries": entries });
@@ -42,9 +45,13 @@ fn bundle(path: &Path) -> Outcome {
         let mut text = format!("digest     {}\njob        {}\n", bundle.digest(), plan.name);
         for (name, packed) in &bundle.config().functions {
             text += &format!("\nfunction   {name}\ncomponent  {}\n", packed.component);
-            text += &self::function(&packed.descriptor);
+            if let Ok(descriptor) = serde_json::from_value(packed.descriptor.clone()) {
+                text += &self::function(&descriptor);
+            }
         }
-        let rows = bundle.entries().map(|entry| vec![output::size(entry.size), entry.media_type.to_string(), entry.path.to_string()]);
+        let rows = bundle.entries().into_iter().map(|entry| {
+            vec![output::size(entry.size), entry.media_type.to_string(), entry.path.to_string()]
+        });
         text + "\n" + &output::table(&["SIZE", "MEDIA TYPE", "PATH"], &rows.collect::<Vec<_>>())
     });
     Ok(())
@@ -61,7 +68,8 @@ fn function(descriptor: &FunctionDescriptor) -> String {
         text += &format!("output     {}\n", fields(output));
     }
     for parameter in parameters {
-        let default = parameter.default.as_ref().map_or("required".to_owned(), |value| format!("default {value}"));
+        let default =
+            parameter.default.as_ref().map_or("required".to_owned(), |value| format!("default {value}"));
         text += &format!("parameter  {} {} ({default})", parameter.name, parameter.sql_type);
         let about = parameter.description.lines().next().unwrap_or_default();
         text += &if about.is_empty() { "\n".to_owned() } else { format!(": {about}\n") };

@@ -61,10 +61,9 @@ const COMMON: [(&str, &str); 4] = [
 pub fn run(options: Options) -> Outcome {
     let name = crate_name(&options.path)?;
     if options.path.exists() {
-        return Err(vec![
-            Diagnostic::new(Code::Usage, format!("`{}` exists already", options.path.display()))
-                .help("choose another name; nothing was changed"),
-        ]);
+        return Err(Diagnostic::new(Code::Usage, format!("`{}` exists already", options.path.display()))
+            .help("choose another name; nothing was changed")
+            .into());
     }
     let sdk = home::sdk()?.display().to_string();
     let function = name.replace('-', "_");
@@ -78,7 +77,12 @@ pub fn run(options: Options) -> Outcome {
     }
     let path = options.path.display();
     output::status("Created", format!("{path} ({} function)", options.kind.name()));
-    output::status("Next", format!("cd {path} && flink-wasm build && flink-wasm test && flink-wasm pack && flink-wasm run {name}.flinkwasm"));
+    output::status(
+        "Next",
+        format!(
+            "cd {path} && flink-wasm build && flink-wasm test && flink-wasm pack && flink-wasm run {name}.flinkwasm"
+        ),
+    );
     if output::is_json() {
         output::json(&serde_json::json!({ "path": options.path, "name": name, "kind": options.kind.name() }));
     }
@@ -113,7 +117,14 @@ mod tests {
 
     #[test]
     fn names() {
-        for (path, fits) in [("tax", true), ("a/clean-orders2", true), ("Tax", false), ("2x", false), ("a--b", false), ("..", false)] {
+        for (path, fits) in [
+            ("tax", true),
+            ("a/clean-orders2", true),
+            ("Tax", false),
+            ("2x", false),
+            ("a--b", false),
+            ("..", false),
+        ] {
             assert_eq!(crate_name(Path::new(path)).is_ok(), fits, "{path}");
         }
     }

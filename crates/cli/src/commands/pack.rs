@@ -28,15 +28,20 @@ pub struct Options {
 pub fn run(options: Options) -> Outcome {
     let request = job::Request::new(&options.job).components(&options.components)?.offline(options.offline);
     let (bundle, prepared) = job::pack(&request)?;
-    let path = options.output.unwrap_or_else(|| PathBuf::from(format!("{}.flinkwasm", file_name(&prepared.plan.name))));
-    bundle.write_file(&path)?;
-    let size = std::fs::metadata(&path).map_or(0, |file| file.len());
+    let path = options
+        .output
+        .unwrap_or_else(|| PathBuf::from(format!("{}.flinkwasm", file_name(&prepared.plan.name))));
+    flink_wasm_bundle::write_file(&path, bundle.as_bytes())?;
+    let size = bundle.as_bytes().len() as u64;
     output::status("Packed", format!("{} ({})", path.display(), output::size(size)));
-    for (name, function) in &bundle.config().functions {
-        output::status("Function", format!("{name} {} {}", function.descriptor.kind, output::short(&function.component)));
+    for (name, component) in &prepared.components {
+        let kind = component.descriptor.kind.as_str();
+        output::status("Function", format!("{name} ({kind}) {}", output::short(&component.digest)));
     }
     if options.offline {
-        output::warning("packed offline: the types between source, functions and sink were not checked by Flink's planner");
+        output::warning(
+            "packed offline: the types between source, functions and sink were not checked by Flink's planner",
+        );
     }
     output::status("Digest", bundle.digest());
     if output::is_json() {
@@ -47,7 +52,8 @@ pub fn run(options: Options) -> Outcome {
 
 /// A job's name as a file name.
 fn file_name(name: &str) -> String {
-    let name: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+    let name: String =
+        name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
     let name = name.trim_matches(['-', '.']);
     if name.is_empty() { "job".to_owned() } else { name.to_owned() }
 }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use flink_wasm_bundle::Bundle;
 use flink_wasm_diagnostic::{Code, Diagnostic};
 use serde_json::Value;
 
@@ -27,7 +26,7 @@ pub fn run(options: Options) -> Outcome {
     let bundle = if options.job.extension().is_some_and(|extension| extension == "json") {
         job::pack(&job::Request::new(&options.job))?.0
     } else {
-        Bundle::read_file(&options.job)?
+        flink_wasm_bundle::read_file(&options.job)?
     };
     let folder = tempfile::tempdir().map_err(|error| Diagnostic::new(Code::Io, error.to_string()))?;
     let jar = folder.path().join("job.jar");
@@ -47,7 +46,7 @@ pub fn run(options: Options) -> Outcome {
     jvm.finish(ended.is_some())?;
     match ended {
         Some(Ok(())) | None => {}
-        Some(Err(error)) => return Err(vec![error]),
+        Some(Err(error)) => return Err(error.into()),
     }
     output::status("Digest", bundle.digest());
     Ok(())
@@ -59,7 +58,10 @@ fn follow(jvm: &mut Jvm) -> Option<Result<(), Diagnostic>> {
     let mut ended = None;
     while let Some(event) = jvm.next() {
         match event["event"].as_str().unwrap_or_default() {
-            "submitted" => output::status("Submitted", format!("job {} {}", event["jobId"].as_str().unwrap_or_default(), event["name"])),
+            "submitted" => output::status(
+                "Submitted",
+                format!("job {} {}", event["jobId"].as_str().unwrap_or_default(), event["name"]),
+            ),
             "state" if event["state"] == "RUNNING" => output::status("Running", "the job"),
             "progress" => output::status("Progress", counts(&event)),
             "row" => printer.row(&event["row"]),

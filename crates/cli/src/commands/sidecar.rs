@@ -21,5 +21,7 @@ pub fn run(options: Options) -> Outcome {
     let program = home::sidecar()?;
     // Replaces this process, so that signals reach the sidecar itself.
     let error = std::process::Command::new(&program).args(options.arguments).exec();
-    Err(vec![Diagnostic::new(Code::ToolMissing, format!("can't start the sidecar: {error}")).file(program.display().to_string())])
+    Err(Diagnostic::new(Code::ToolMissing, format!("can't start the sidecar: {error}"))
+        .file(program.display().to_string())
+        .into())
 }

@@ -24,7 +24,9 @@ pub fn run(options: Options) -> Outcome {
         let row = |job: &flink_wasm_flink_rest::JobSummary| {
             vec![job.jid.clone(), job.state.clone(), elapsed(job.duration), job.name.clone()]
         };
-        output::data(&jobs, || output::table(&["JOB", "STATE", "TIME", "NAME"], &jobs.iter().map(row).collect::<Vec<_>>()));
+        output::data(&jobs, || {
+            output::table(&["JOB", "STATE", "TIME", "NAME"], &jobs.iter().map(row).collect::<Vec<_>>())
+        });
         return Ok(());
     };
     let job = cluster.job(&job_id)?;
@@ -39,7 +41,7 @@ pub fn run(options: Options) -> Outcome {
             + &output::table(&["STATE", "SUBTASKS", "OPERATORS"], &rows)
     });
     if job.state == "FAILED" {
-        return Err(vec![failure(&cluster, &job_id)]);
+        return Err(failure(&cluster, &job_id).into());
     }
     Ok(())
 }
@@ -49,7 +51,8 @@ pub fn failure(cluster: &flink_wasm_flink_rest::FlinkRest, job_id: &str) -> Diag
     let trace = cluster.failure(job_id).ok().flatten().unwrap_or_default();
     let diagnostic = flink_wasm_flink_rest::embedded_diagnostic(&trace).unwrap_or_else(|| {
         let causes = flink_wasm_flink_rest::condense(&trace);
-        let what = causes.last().cloned().unwrap_or_else(|| "the job failed; Flink names no cause".to_owned());
+        let what =
+            causes.last().cloned().unwrap_or_else(|| "the job failed; Flink names no cause".to_owned());
         let diagnostic = Diagnostic::new(Code::JobFailed, what);
         causes.into_iter().rev().skip(1).take(3).fold(diagnostic, Diagnostic::note)
     });

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use flink_wasm_bundle::Bundle;
 use flink_wasm_diagnostic::{Code, Diagnostic};
 use flink_wasm_flink_rest::{FlinkRest, Job, RunRequest};
 use serde::Serialize;
@@ -51,14 +50,25 @@ struct Submitted<'a> {
 }
 
 pub fn run(options: Options) -> Outcome {
-    let bundle = Bundle::read_file(&options.bundle)?;
+    let bundle = flink_wasm_bundle::read_file(&options.bundle)?;
     let job_id = options.job_id.clone().unwrap_or_else(|| fresh_job_id(bundle.digest()));
     if job_id.len() != 32 || !job_id.chars().all(|c| c.is_ascii_hexdigit()) {
-        return Err(vec![Diagnostic::new(Code::Usage, format!("`{job_id}` is no job id")).help("a job id has 32 hex digits")]);
+        return Err(Diagnostic::new(Code::Usage, format!("`{job_id}` is no job id"))
+            .help("a job id has 32 hex digits")
+            .into());
     }
     let cluster = options.cluster.connect()?;
     let overview = cluster.overview()?;
-    output::status("Connected", format!("{}, Flink {}, {} of {} slots free", cluster.url(), overview.flink_version, overview.slots_available, overview.slots_total));
+    output::status(
+        "Connected",
+        format!(
+            "{}, Flink {}, {} of {} slots free",
+            cluster.url(),
+            overview.flink_version,
+            overview.slots_available,
+            overview.slots_total
+        ),
+    );
 
     let folder = tempfile::tempdir().map_err(|error| Diagnostic::new(Code::Io, error.to_string()))?;
     let jar = folder.path().join(format!("flink-wasm-{}.jar", &bundle.digest()["sha256:".len()..][..8]));
@@ -74,9 +84,17 @@ pub fn run(options: Options) -> Outcome {
         output::warning(format!("the uploaded jar {jar_id} could not be removed: {}", error.message));
     }
     let job = wait(&cluster, &job_id, &options)?;
-    let submitted = Submitted { job_id: &job.jid, name: &job.name, state: &job.state, digest: bundle.digest(), web_ui: cluster.web_ui(&job.jid) };
+    let submitted = Submitted {
+        job_id: &job.jid,
+        name: &job.name,
+        state: &job.state,
+        digest: bundle.digest(),
+        web_ui: cluster.web_ui(&job.jid),
+    };
     output::status(&capitalised(&job.state), format!("job {} {:?}", job.jid, job.name));
-    output::data(&submitted, || format!("job     {}\ndigest  {}\nweb UI  {}", submitted.job_id, submitted.digest, submitted.web_ui));
+    output::data(&submitted, || {
+        format!("job     {}\ndigest  {}\nweb UI  {}", submitted.job_id, submitted.digest, submitted.web_ui)
+    });
     Ok(())
 }
 
@@ -115,7 +133,9 @@ fn wait(cluster: &FlinkRest, job_id: &str, options: &Options) -> Result<Job, Dia
         match job.state.as_str() {
             "FINISHED" => return Ok(job),
             "FAILED" | "CANCELED" => return Err(status::failure(cluster, job_id)),
-            "RUNNING" if !options.wait && job.vertices.iter().all(|vertex| runs(&vertex.status)) => return Ok(job),
+            "RUNNING" if !options.wait && job.vertices.iter().all(|vertex| runs(&vertex.status)) => {
+                return Ok(job);
+            }
             _ => {}
         }
         if !options.wait && since.elapsed() > Duration::from_secs(options.timeout) {

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use flink_wasm_bundle::Bundle;
 use flink_wasm_diagnostic::Diagnostic;
 use serde_json::json;
 
@@ -18,25 +17,27 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Outcome {
-    let bundle = Bundle::read_file(&options.bundle)?;
+    let bundle = flink_wasm_bundle::read_file(&options.bundle)?;
     let file = options.bundle.display().to_string();
     let mut functions = Vec::new();
     for (name, function) in &bundle.config().functions {
         let bytes = bundle.component(&function.component).unwrap_or_default();
-        let described = component::inspect(bytes).map_err(|error| error.file(file.clone()).note(format!("function {name}")))?;
-        if described.descriptor != function.descriptor {
-            return Err(vec![
-                Diagnostic::new(
-                    flink_wasm_diagnostic::Code::BadDescriptor,
-                    format!("the component of `{name}` describes itself otherwise than the bundle does"),
-                )
-                .file(file)
-                .help("pack the job again"),
-            ]);
+        let described = component::inspect(bytes)
+            .map_err(|error| error.file(file.clone()).note(format!("function {name}")))?;
+        if serde_json::to_value(&described.descriptor).ok().as_ref() != Some(&function.descriptor) {
+            return Err(Diagnostic::new(
+                flink_wasm_diagnostic::Code::BadDescriptor,
+                format!("the component of `{name}` describes itself otherwise than the bundle does"),
+            )
+            .file(file)
+            .help("pack the job again")
+            .into());
         }
         functions.push(name.clone());
     }
-    output::status("Verified", format!("{} blobs, {} functions", bundle.entries().count(), functions.len()));
-    output::data(&json!({ "digest": bundle.digest(), "functions": functions }), || bundle.digest().to_owned());
+    output::status("Verified", format!("{} blobs, {} functions", bundle.entries().len(), functions.len()));
+    output::data(&json!({ "digest": bundle.digest(), "functions": functions }), || {
+        bundle.digest().to_owned()
+    });
     Ok(())
 }
