@@ -3,7 +3,9 @@
 use quote::format_ident;
 use syn::ext::IdentExt;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, Data, DeriveInput, Expr, Field, Fields, GenericParam, Ident, Lifetime, Lit, Meta, Type};
+use syn::{
+    Attribute, Data, DeriveInput, Expr, Field, Fields, GenericParam, Ident, Lifetime, Lit, Meta, Type,
+};
 
 /// The text of the doc comment, lines joined.
 pub(crate) fn doc(attributes: &[Attribute]) -> String {
@@ -13,7 +15,7 @@ pub(crate) fn doc(attributes: &[Attribute]) -> String {
             && let Expr::Lit(literal) = &pair.value
             && let Lit::Str(text) = &literal.lit
         {
-            lines.extend(text.value().lines().map(|line| line.trim().to_string()));
+            lines.extend(text.value().split('\n').map(|line| line.trim().to_string()));
         }
     }
     lines.join("\n").trim().to_string()
@@ -44,7 +46,9 @@ pub(crate) fn only_lifetime(input: &DeriveInput) -> syn::Result<Option<Lifetime>
     let mut lifetime = None;
     for parameter in &input.generics.params {
         match parameter {
-            GenericParam::Lifetime(parameter) if lifetime.is_none() => lifetime = Some(parameter.lifetime.clone()),
+            GenericParam::Lifetime(parameter) if lifetime.is_none() => {
+                lifetime = Some(parameter.lifetime.clone())
+            }
             GenericParam::Lifetime(parameter) => {
                 let message = "a row borrows from one batch: one lifetime is enough";
                 return Err(syn::Error::new_spanned(parameter, message));

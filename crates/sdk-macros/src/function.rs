@@ -73,10 +73,16 @@ fn check_signature(signature: &Signature) -> syn::Result<()> {
         ));
     }
     if let Some(token) = &signature.unsafety {
-        return Err(Error::new_spanned(token, "a function can't be `unsafe`: the SDK calls it for every row"));
+        return Err(Error::new_spanned(
+            token,
+            "a function can't be `unsafe`: the SDK calls it for every row",
+        ));
     }
     if let Some(abi) = &signature.abi {
-        return Err(Error::new_spanned(abi, "a function is a plain Rust `fn`; the SDK writes the component's exports"));
+        return Err(Error::new_spanned(
+            abi,
+            "a function is a plain Rust `fn`; the SDK writes the component's exports",
+        ));
     }
     if let Some(generic) =
         signature.generics.params.iter().find(|parameter| !matches!(parameter, GenericParam::Lifetime(_)))
@@ -129,7 +135,10 @@ fn read_signature(kind: Kind, signature: &Signature) -> syn::Result<Function> {
         }
     };
     if let Type::ImplTrait(ty) = &returned {
-        return Err(Error::new_spanned(ty, "the return type must be named: its SQL type is part of the function"));
+        return Err(Error::new_spanned(
+            ty,
+            "the return type must be named: its SQL type is part of the function",
+        ));
     }
     Ok(Function { row: (*row).clone(), extras, parameters, returned })
 }

@@ -9,7 +9,10 @@ use crate::attributes::{doc, name, named_fields};
 
 pub(crate) fn derive(input: DeriveInput) -> syn::Result<TokenStream> {
     if !input.generics.params.is_empty() {
-        return Err(syn::Error::new_spanned(&input.generics, "parameters can't be generic and own their values"));
+        return Err(syn::Error::new_spanned(
+            &input.generics,
+            "parameters can't be generic and own their values",
+        ));
     }
     let mut describes = Vec::new();
     let mut takes = Vec::new();
@@ -59,7 +62,9 @@ fn parameter(field: &Field) -> syn::Result<(syn::Ident, String, TokenStream)> {
                 let value = if meta.input.peek(syn::Token![=]) {
                     match meta.value()?.parse()? {
                         // So that a default for a `String` needs no `.into()`.
-                        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => quote!(::std::convert::Into::into(#text)),
+                        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+                            quote!(::std::convert::Into::into(#text))
+                        }
                         value => quote!(#value),
                     }
                 } else {

@@ -32,7 +32,10 @@ pub(crate) fn derive(input: DeriveInput) -> syn::Result<TokenStream> {
     }
     for (index, column) in columns.iter().enumerate() {
         if columns[..index].iter().any(|earlier| earlier.name == column.name) {
-            return Err(syn::Error::new_spanned(&column.ident, format!("two fields are named `{}`", column.name)));
+            return Err(syn::Error::new_spanned(
+                &column.ident,
+                format!("two fields are named `{}`", column.name),
+            ));
         }
     }
     let checks = columns.iter().filter_map(check_sql);
@@ -82,7 +85,9 @@ fn parse_sql(text: LitStr) -> syn::Result<(Family, LitStr)> {
     let (base, length) = match upper.split_once('(') {
         Some((base, rest)) => {
             let length = rest.strip_suffix(')').and_then(|length| length.trim().parse::<u32>().ok());
-            let Some(length) = length else { return fail("expected a whole number in parentheses at the end") };
+            let Some(length) = length else {
+                return fail("expected a whole number in parentheses at the end");
+            };
             (base.trim_end(), Some(length))
         }
         None => (upper.as_str(), None),
@@ -91,7 +96,9 @@ fn parse_sql(text: LitStr) -> syn::Result<(Family, LitStr)> {
         "CHAR" | "VARCHAR" | "STRING" => Family::Text,
         "BINARY" | "VARBINARY" | "BYTES" => Family::Bytes,
         "TIME" => Family::Time,
-        _ if upper.ends_with("NULL") => return fail("nullability is said by the Rust type: `Option<..>` or not"),
+        _ if upper.ends_with("NULL") => {
+            return fail("nullability is said by the Rust type: `Option<..>` or not");
+        }
         _ => {
             return fail(
                 "expected CHAR(n), VARCHAR(n), STRING, BINARY(n), VARBINARY(n), BYTES or TIME(p); \
@@ -231,8 +238,9 @@ fn writing(input: &DeriveInput, lifetime: Option<&Lifetime>, columns: &[Column])
     let row_generics = lifetime.map(|lifetime| quote!(<#lifetime>));
     let writer = format_ident!("__{row}Writer");
     let idents: Vec<&Ident> = columns.iter().map(|column| &column.ident).collect();
-    let writers =
-        columns.iter().map(|Column { owned, .. }| quote_spanned!(owned.span()=> <#owned as __rt::WriteCell>::Writer));
+    let writers = columns
+        .iter()
+        .map(|Column { owned, .. }| quote_spanned!(owned.span()=> <#owned as __rt::WriteCell>::Writer));
     let writes: Vec<TokenStream> = columns
         .iter()
         .map(|Column { ident, ty, .. }| {

@@ -70,7 +70,10 @@ impl Place {
             Cells::Nested(_) => "nested",
             Cells::Row => "row",
         };
-        panic!("column {} of the batch holds {found} cells, the row type wants {}", self.column, self.expected)
+        panic!(
+            "column {} of the batch holds {found} cells, the row type wants {}",
+            self.column, self.expected
+        )
     }
 
     /// The length of a part of the column is not what it must be.

@@ -33,7 +33,10 @@ impl<const P: u8, const S: u8> Decimal<P, S> {
 
     /// The greatest value; the least one is its negative.
     pub const MAX: Self = {
-        assert!(P >= 1 && P <= 38 && S <= P, "DECIMAL(p, s) has 1 to 38 digits, at most all of them after the point");
+        assert!(
+            P >= 1 && P <= 38 && S <= P,
+            "DECIMAL(p, s) has 1 to 38 digits, at most all of them after the point"
+        );
         Self { unscaled: 10_i128.pow(P as u32) - 1 }
     };
 
@@ -74,8 +77,11 @@ impl<const P: u8, const S: u8> Decimal<P, S> {
     /// The product, rounded half up to `S` digits after the point, if it fits.
     pub fn checked_mul<const Q: u8, const T: u8>(self, other: Decimal<Q, T>) -> Option<Self> {
         let negative = (self.unscaled < 0) != (other.unscaled < 0);
-        let magnitude =
-            mul_div_half_up(self.unscaled.unsigned_abs(), other.unscaled.unsigned_abs(), 10_u128.pow(T.into()))?;
+        let magnitude = mul_div_half_up(
+            self.unscaled.unsigned_abs(),
+            other.unscaled.unsigned_abs(),
+            10_u128.pow(T.into()),
+        )?;
         Self::from_magnitude(magnitude, negative)
     }
 
@@ -85,8 +91,11 @@ impl<const P: u8, const S: u8> Decimal<P, S> {
             return None;
         }
         let negative = (self.unscaled < 0) != (other.unscaled < 0);
-        let magnitude =
-            mul_div_half_up(self.unscaled.unsigned_abs(), 10_u128.pow(T.into()), other.unscaled.unsigned_abs())?;
+        let magnitude = mul_div_half_up(
+            self.unscaled.unsigned_abs(),
+            10_u128.pow(T.into()),
+            other.unscaled.unsigned_abs(),
+        )?;
         Self::from_magnitude(magnitude, negative)
     }
 
@@ -279,10 +288,16 @@ mod tests {
         assert_eq!(Decimal::<10, 2>::MAX.checked_add(decimal("0.01")), None);
         assert_eq!((-Decimal::<10, 2>::MAX).checked_sub(decimal("0.01")), None);
         assert_eq!(decimal("1.25").rescale::<3, 1>().map(|value| value.to_string()), Some("1.3".into()));
-        assert_eq!(decimal("1.25").rescale::<38, 36>().map(|value| value.unscaled()), Some(125 * 10_i128.pow(34)));
+        assert_eq!(
+            decimal("1.25").rescale::<38, 36>().map(|value| value.unscaled()),
+            Some(125 * 10_i128.pow(34))
+        );
         assert_eq!(Decimal::<38, 0>::MAX.checked_mul(Decimal::<38, 0>::MAX), None);
         let nearly_one = Decimal::<38, 38>::MAX;
-        assert_eq!(nearly_one.checked_mul(nearly_one).map(|value| value.unscaled()), Some(nearly_one.unscaled() - 1));
+        assert_eq!(
+            nearly_one.checked_mul(nearly_one).map(|value| value.unscaled()),
+            Some(nearly_one.unscaled() - 1)
+        );
     }
 
     proptest! {

@@ -40,7 +40,11 @@ pub fn describe(descriptor: fn() -> Descriptor) -> exported::Function {
 }
 
 /// Opens the function, after making sure that a panic is told.
-pub fn open<F>(slot: &Slot<F>, opened: fn(&str) -> Result<F, String>, parameters: &str) -> Result<(), String> {
+pub fn open<F>(
+    slot: &Slot<F>,
+    opened: fn(&str) -> Result<F, String>,
+    parameters: &str,
+) -> Result<(), String> {
     tell_panics();
     *slot.borrow_mut() = Some(opened(parameters)?);
     Ok(())

@@ -52,7 +52,12 @@ pub trait MapFunction: Sized {
     ///
     /// # Panics
     /// When the batch does not fit the descriptor's input, or the function panics.
-    fn map_batch(&mut self, rows: &Batch, context: &Context, emit: &mut dyn FnMut(&Batch, &[u32])) -> Vec<RowFailure>;
+    fn map_batch(
+        &mut self,
+        rows: &Batch,
+        context: &Context,
+        emit: &mut dyn FnMut(&Batch, &[u32]),
+    ) -> Vec<RowFailure>;
 }
 
 /// A filter function over batches; written by `#[flink_wasm::filter]`.

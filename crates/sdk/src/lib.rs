@@ -41,7 +41,9 @@ pub mod __rt {
 
     pub use crate::batch::{Batch, Column, Columns, Nulls, Validity};
     pub use crate::bindings;
-    pub use crate::cell::{CellReader, CellWriter, Family, ReadCell, SqlType, WriteCell, declare, same_family};
+    pub use crate::cell::{
+        CellReader, CellWriter, Family, ReadCell, SqlType, WriteCell, declare, same_family,
+    };
     #[cfg(target_arch = "wasm32")]
     pub use crate::export;
     pub use crate::function::{FilterOutput, MapOutput};

@@ -246,7 +246,8 @@ impl Values {
         match (self.0.remove(name), default) {
             (Some(value), _) => {
                 let found = value.to_string();
-                T::from_value(value).map_err(|expected| format!("parameter `{name}`: expected {expected}, found {found}"))
+                T::from_value(value)
+                    .map_err(|expected| format!("parameter `{name}`: expected {expected}, found {found}"))
             }
             (None, Some(default)) => Ok(default()),
             (None, None) => T::from_value(Value::Null).map_err(|_| format!("parameter `{name}` is missing")),
@@ -272,5 +273,10 @@ pub fn describe<T: ParameterType>(name: &str, description: &str, default: Option
         None if T::NULLABLE => Some("null".into()),
         None => None,
     };
-    Parameter { name: name.into(), sql_type: T::declared_type(), default_json, description: description.into() }
+    Parameter {
+        name: name.into(),
+        sql_type: T::declared_type(),
+        default_json,
+        description: description.into(),
+    }
 }

@@ -110,8 +110,11 @@ pub struct Mapped {
 /// # Errors
 /// When the function refuses its parameters.
 pub fn run_map<F: MapFunction>(parameters: &str, rows: &Batch, context: &Context) -> Result<Mapped, String> {
-    let mut mapped =
-        Mapped { rows: Batch { row_count: 0, columns: Vec::new() }, origin: Vec::new(), failures: Vec::new() };
+    let mut mapped = Mapped {
+        rows: Batch { row_count: 0, columns: Vec::new() },
+        origin: Vec::new(),
+        failures: Vec::new(),
+    };
     let mut function = F::open(parameters)?;
     mapped.failures = function.map_batch(rows, context, &mut |rows, origin| {
         mapped.rows = rows.clone();
@@ -133,7 +136,11 @@ pub struct Filtered {
 ///
 /// # Errors
 /// When the function refuses its parameters.
-pub fn run_filter<F: FilterFunction>(parameters: &str, rows: &Batch, context: &Context) -> Result<Filtered, String> {
+pub fn run_filter<F: FilterFunction>(
+    parameters: &str,
+    rows: &Batch,
+    context: &Context,
+) -> Result<Filtered, String> {
     let (bits, failures) = F::open(parameters)?.filter_batch(rows, context);
     let keep = (0..rows.row_count as usize).map(|row| bits[row / 8] >> (row % 8) & 1 == 1).collect();
     Ok(Filtered { keep, failures })

@@ -36,7 +36,11 @@ impl Date {
 
     /// The day of a calendar date, if there is such a day in the years 0 to 9999.
     pub fn from_ymd(year: i32, month: u32, day: u32) -> Option<Self> {
-        if !(0..=9999).contains(&year) || !(1..=12).contains(&month) || day == 0 || day > days_of_month(year, month) {
+        if !(0..=9999).contains(&year)
+            || !(1..=12).contains(&month)
+            || day == 0
+            || day > days_of_month(year, month)
+        {
             return None;
         }
         Some(Self { days: days_of_civil(year, month, day) })
@@ -152,7 +156,10 @@ impl Instant {
     /// # Panics
     /// When the microseconds do not fit in 64 bits: some 292 000 years from the epoch.
     pub(crate) fn micros(self) -> i64 {
-        let micros = self.millis.checked_mul(1000).and_then(|micros| micros.checked_add(i64::from(self.nanos_of_milli / 1000)));
+        let micros = self
+            .millis
+            .checked_mul(1000)
+            .and_then(|micros| micros.checked_add(i64::from(self.nanos_of_milli / 1000)));
         micros.expect("a timestamp beyond 64 bits of microseconds")
     }
 
@@ -332,7 +339,8 @@ fn write_time(out: &mut fmt::Formatter<'_>, millis: i64, nanos_of_milli: u32, pr
     if precision == 0 {
         return Ok(());
     }
-    let fraction = (millis % 1000 * NANOS_OF_MILLI + i64::from(nanos_of_milli)) / 10_i64.pow(9 - u32::from(precision.min(9)));
+    let fraction = (millis % 1000 * NANOS_OF_MILLI + i64::from(nanos_of_milli))
+        / 10_i64.pow(9 - u32::from(precision.min(9)));
     write!(out, ".{fraction:0width$}", width = usize::from(precision))
 }
 
@@ -390,7 +398,16 @@ mod tests {
             assert_eq!(date.days(), days, "{text}");
             assert_eq!(date.to_string(), text);
         }
-        for text in ["2023-02-29", "1900-02-29", "2026-13-01", "2026-00-01", "2026-1-01", "10000-01-01", "2026-01", ""] {
+        for text in [
+            "2023-02-29",
+            "1900-02-29",
+            "2026-13-01",
+            "2026-00-01",
+            "2026-1-01",
+            "10000-01-01",
+            "2026-01",
+            "",
+        ] {
             assert!(text.parse::<Date>().is_err(), "{text}");
         }
     }
@@ -414,14 +431,20 @@ mod tests {
             let time: Time = text.parse().expect(text);
             assert_eq!((time.millis(), time.to_string().as_str()), (millis, written));
         }
-        for text in ["24:00:00", "12:60:00", "12:34:56.", "12:34.5", "1:00:00", "12:34:56.1234567890", "-1:00"] {
+        for text in
+            ["24:00:00", "12:60:00", "12:34:56.", "12:34.5", "1:00:00", "12:34:56.1234567890", "-1:00"]
+        {
             assert!(text.parse::<Time>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn timestamps_are_exact_at_the_ends_of_the_range() {
-        for text in ["0000-01-01 00:00:00.000000001", "1969-12-31 23:59:59.999999999", "9999-12-31 23:59:59.999999999"] {
+        for text in [
+            "0000-01-01 00:00:00.000000001",
+            "1969-12-31 23:59:59.999999999",
+            "9999-12-31 23:59:59.999999999",
+        ] {
             let timestamp: Timestamp<9> = text.parse().expect(text);
             assert_eq!(timestamp.to_string(), text);
             assert_eq!(Timestamp::<9>::from_nanos(timestamp.nanos()), timestamp);
@@ -441,8 +464,14 @@ mod tests {
 
     #[test]
     fn a_point_in_time_ends_with_z() {
-        assert_eq!("2026-01-31 12:34:56Z".parse::<TimestampLtz<3>>().map(|at| at.millis()), Ok(1_769_862_896_000));
-        assert_eq!("2026-01-31T12:34:56.5Z".parse::<TimestampLtz<3>>().map(|at| at.millis()), Ok(1_769_862_896_500));
+        assert_eq!(
+            "2026-01-31 12:34:56Z".parse::<TimestampLtz<3>>().map(|at| at.millis()),
+            Ok(1_769_862_896_000)
+        );
+        assert_eq!(
+            "2026-01-31T12:34:56.5Z".parse::<TimestampLtz<3>>().map(|at| at.millis()),
+            Ok(1_769_862_896_500)
+        );
         assert!("2026-01-31 12:34:56".parse::<TimestampLtz<3>>().is_err());
         assert!("2026-01-31 12:34:56Z".parse::<Timestamp<3>>().is_err());
         assert!("2026-01-31é12:34:56".parse::<Timestamp<3>>().is_err());

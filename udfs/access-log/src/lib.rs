@@ -112,10 +112,16 @@ mod tests {
         check_refused("", "host");
         check_refused("host - -", "time");
         check_refused(r#"h - - [x] "GET / HTTP/1.1" 200 1"#, "time such as 10/Oct/2026:13:55:36 -0700");
-        check_refused(r#"h - - [30/Feb/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 1"#, "time such as 10/Oct/2026:13:55:36 -0700");
+        check_refused(
+            r#"h - - [30/Feb/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 1"#,
+            "time such as 10/Oct/2026:13:55:36 -0700",
+        );
         check_refused(r#"h - - [01/Jan/1970:00:00:00 +0000] "GET" 200 1"#, "path");
         check_refused(r#"h - - [01/Jan/1970:00:00:00 +0000] "GET / HTTP/1.1" ok 1"#, "status");
         check_refused(r#"h - - [01/Jan/1970:00:00:00 +0000] "GET / HTTP/1.1" 200 many"#, "size");
-        check_refused(r#"h - - [01/Jan/1970:00:00:00 +0é0] "GET / HTTP/1.1" 200 1"#, "time such as 10/Oct/2026:13:55:36 -0700");
+        check_refused(
+            r#"h - - [01/Jan/1970:00:00:00 +0é0] "GET / HTTP/1.1" 200 1"#,
+            "time such as 10/Oct/2026:13:55:36 -0700",
+        );
     }
 }

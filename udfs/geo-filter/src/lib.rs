@@ -39,8 +39,8 @@ fn distance_km(from: (f64, f64), to: (f64, f64)) -> f64 {
     let (from_latitude, to_latitude) = (from.0.to_radians(), to.0.to_radians());
     let half_latitude = (to_latitude - from_latitude) / 2.0;
     let half_longitude = (to.1 - from.1).to_radians() / 2.0;
-    let chord = half_latitude.sin().powi(2)
-        + from_latitude.cos() * to_latitude.cos() * half_longitude.sin().powi(2);
+    let chord =
+        half_latitude.sin().powi(2) + from_latitude.cos() * to_latitude.cos() * half_longitude.sin().powi(2);
     // Rounding can bring the chord of two antipodes a little above 1.
     2.0 * MEAN_RADIUS_KM * chord.min(1.0).sqrt().asin()
 }

@@ -21,13 +21,17 @@ mod tests {
 
     #[track_caller]
     fn check(payload: &str, expected: Result<&str, &str>) {
-        let normalized = normalize_json(payload.as_bytes()).map(|bytes| String::from_utf8(bytes).expect("JSON is UTF-8"));
+        let normalized =
+            normalize_json(payload.as_bytes()).map(|bytes| String::from_utf8(bytes).expect("JSON is UTF-8"));
         assert_eq!(normalized, expected.map(String::from).map_err(String::from));
     }
 
     #[test]
     fn changes_one_member_and_keeps_the_order() {
-        check(r#"{"id": 1, "email": " Ada@Example.ORG ", "a": [null]}"#, Ok(r#"{"id":1,"email":"ada@example.org","a":[null]}"#));
+        check(
+            r#"{"id": 1, "email": " Ada@Example.ORG ", "a": [null]}"#,
+            Ok(r#"{"id":1,"email":"ada@example.org","a":[null]}"#),
+        );
         check(r#"{ "email": 7 }"#, Ok(r#"{"email":7}"#));
         check("{}", Ok("{}"));
     }

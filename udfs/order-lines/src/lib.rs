@@ -57,11 +57,17 @@ pub struct Largest<'a> {
 #[flink_wasm::map]
 pub fn order_lines<'a>(order: Order<'a>) -> Result<Summary<'a>, String> {
     let overflow = || format!("order {}: the total has more than 12 digits", order.id);
-    let mut summary =
-        Summary { id: order.id, total: Amount::ZERO, quantities: BTreeMap::new(), largest: None, flags: Vec::new() };
+    let mut summary = Summary {
+        id: order.id,
+        total: Amount::ZERO,
+        quantities: BTreeMap::new(),
+        largest: None,
+        flags: Vec::new(),
+    };
     for Line { sku, quantity, price } in order.lines {
         let quantity = i64::from(quantity);
-        let total = Decimal::<10, 0>::from_integer(quantity.into()).and_then(|count| price.checked_mul(count));
+        let total =
+            Decimal::<10, 0>::from_integer(quantity.into()).and_then(|count| price.checked_mul(count));
         let total = total.ok_or_else(overflow)?;
         summary.total = summary.total.checked_add(total).ok_or_else(overflow)?;
         *summary.quantities.entry(sku).or_default() += quantity;
@@ -69,7 +75,8 @@ pub fn order_lines<'a>(order: Order<'a>) -> Result<Summary<'a>, String> {
             summary.largest = Some(Largest { sku, total });
         }
     }
-    summary.flags = order.tags.iter().flatten().filter(|(_, value)| value.is_none()).map(|&(name, _)| name).collect();
+    summary.flags =
+        order.tags.iter().flatten().filter(|(_, value)| value.is_none()).map(|&(name, _)| name).collect();
     Ok(summary)
 }
 

@@ -285,7 +285,9 @@ impl<K: SqlType, V: SqlType, S> SqlType for HashMap<K, V, S> {
     }
 }
 
-impl<'a, K: ReadCell<'a> + Hash + Eq, V: ReadCell<'a>, S: BuildHasher + Default> ReadCell<'a> for HashMap<K, V, S> {
+impl<'a, K: ReadCell<'a> + Hash + Eq, V: ReadCell<'a>, S: BuildHasher + Default> ReadCell<'a>
+    for HashMap<K, V, S>
+{
     type Reader = MapReader<'a, K::Reader, V::Reader>;
 
     fn read_present(reader: &Self::Reader, index: usize) -> Self {

@@ -1,6 +1,9 @@
 //! TIMESTAMP and TIMESTAMP_LTZ: milliseconds, microseconds or nanoseconds in a cell, by their precision.
 
-use super::{CellReader, CellWriter, Family, FixedReader, FixedWriter, ReadCell, SqlType, WideReader, WideWriter, WriteCell};
+use super::{
+    CellReader, CellWriter, Family, FixedReader, FixedWriter, ReadCell, SqlType, WideReader, WideWriter,
+    WriteCell,
+};
 use crate::batch::{Column, Columns};
 use crate::time::Instant;
 use crate::{Timestamp, TimestampLtz};
@@ -71,7 +74,11 @@ impl<const P: u8> InstantWriter<P> {
 
 impl<const P: u8> Default for InstantWriter<P> {
     fn default() -> Self {
-        Self(if P >= NANOSECONDS { Width::Wide(WideWriter::default()) } else { Width::Narrow(FixedWriter::default()) })
+        Self(if P >= NANOSECONDS {
+            Width::Wide(WideWriter::default())
+        } else {
+            Width::Narrow(FixedWriter::default())
+        })
     }
 }
 
