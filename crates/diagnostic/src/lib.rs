@@ -99,6 +99,8 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "error[{}]: {}", self.code, self.message)?;
         let Location { file, line, column, pointer, .. } = &*self.location;
+        // The empty pointer names the whole document.
+        let pointer = pointer.as_ref().filter(|pointer| !pointer.is_empty());
         if file.is_some() || pointer.is_some() {
             write!(out, "\n  --> ")?;
             if let Some(file) = file {
@@ -141,19 +143,25 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// Insertions, deletions, substitutions, and swaps of neighbours (optimal string alignment).
 fn edit_distance(left: &str, right: &str) -> usize {
+    let left: Vec<char> = left.chars().collect();
     let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, l) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, r) in right.iter().enumerate() {
-            let substitution = diagonal + usize::from(l != *r);
-            diagonal = row[j + 1];
-            row[j + 1] = substitution.min(row[j] + 1).min(diagonal + 1);
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=right.len()).collect();
+    for i in 0..left.len() {
+        let mut row = vec![i + 1];
+        for j in 0..right.len() {
+            let substitution = last[j] + usize::from(left[i] != right[j]);
+            let mut least = substitution.min(row[j] + 1).min(last[j + 1] + 1);
+            if i > 0 && j > 0 && left[i] == right[j - 1] && left[i - 1] == right[j] {
+                least = least.min(before[j - 1] + 1);
+            }
+            row.push(least);
         }
+        before = std::mem::replace(&mut last, row);
     }
-    row[right.len()]
+    last[right.len()]
 }
 
 #[cfg(test)]
@@ -166,6 +174,8 @@ mod tests {
             ("amuont", Some("amount")),
             ("AMOUNT", Some("amount")),
             ("regio", Some("region")),
+            ("di", Some("id")),
+            ("mauont", Some("amount")),
             ("x", None),
             ("completely", None),
         ] {

@@ -126,6 +126,6 @@ mod tests {
             assert_eq!(locate(text, pointer, span), Some(expected), "{pointer} {span:?}");
         }
         assert_eq!(locate("{", "", None), None);
-        assert_eq!(locate(r#"{"function": "tax"}"#, "/expression", Some((1, 2))), Some((1, 15)));
+        assert_eq!(locate(r#"{"function": "tax"}"#, "/expression", Some((1, 2))), Some((1, 16)));
     }
 }

@@ -12,7 +12,7 @@ use jsonc_parser::ast::{ObjectProp, Value};
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
 use crate::limits::MAX_OPERATIONS;
-use crate::position::line_and_column;
+use crate::position::{ALIASES, line_and_column};
 use crate::text::{parse_tree, range_of};
 use crate::types::JobDefinition;
 
@@ -36,7 +36,8 @@ pub fn parse(text: &str) -> Result<Parsed> {
     let root = Node { value: &tree, pointer: String::new(), context: &context, tagged: false };
     let mut job = root.read(std::marker::PhantomData::<JobDefinition>).map_err(|error| *error.0)?;
     if job.operations.len() > MAX_OPERATIONS {
-        let message = format!("the job has {} operations; at most {MAX_OPERATIONS} are read", job.operations.len());
+        let message =
+            format!("the job has {} operations; at most {MAX_OPERATIONS} are read", job.operations.len());
         return Err(crate::place(text, Diagnostic::new(Code::MalformedJob, message).pointer("/operations")));
     }
     job.check().map_err(|diagnostic| crate::place(text, diagnostic))?;
@@ -114,10 +115,17 @@ impl<'t> Node<'t> {
                 None => found.push((name, &property.value)),
                 Some((_, other)) if same(other, &property.value) => {}
                 Some(_) => {
-                    let error =
-                        ReadError::new(Code::MalformedJob, format!("`{name}` is given twice with different values"));
+                    let error = ReadError::new(
+                        Code::MalformedJob,
+                        format!("`{name}` is given twice with different values"),
+                    );
                     let child = self.child(&name, &property.value);
-                    return Err(located(error, child.pointer, range_of(&property.value).start, self.context.text));
+                    return Err(located(
+                        error,
+                        child.pointer,
+                        range_of(&property.value).start,
+                        self.context.text,
+                    ));
                 }
             }
         }
@@ -126,9 +134,10 @@ impl<'t> Node<'t> {
 
     fn warn_unknown(&self, name: &str, value: &Value<'_>, known: &[&str]) {
         let (line, column) = line_and_column(self.context.text, range_of(value).start);
-        let mut warning = Diagnostic::new(Code::MalformedJob, format!("unknown property `{name}` is ignored"))
-            .pointer(format!("{}/{}", self.pointer, name.replace('~', "~0").replace('/', "~1")))
-            .at(line, column);
+        let mut warning =
+            Diagnostic::new(Code::MalformedJob, format!("unknown property `{name}` is ignored"))
+                .pointer(format!("{}/{}", self.pointer, name.replace('~', "~0").replace('/', "~1")))
+                .at(line, column);
         if let Some(near) = nearest(name, known.iter().copied()) {
             warning = warning.help(format!("did you mean `{near}`?"));
         }
@@ -152,16 +161,33 @@ fn same(left: &Value<'_>, right: &Value<'_>) -> bool {
         (Value::BooleanLit(l), Value::BooleanLit(r)) => l.value == r.value,
         (Value::NullKeyword(_), Value::NullKeyword(_)) => true,
         (Value::Array(l), Value::Array(r)) => {
-            l.elements.len() == r.elements.len() && l.elements.iter().zip(&r.elements).all(|(l, r)| same(l, r))
+            l.elements.len() == r.elements.len()
+                && l.elements.iter().zip(&r.elements).all(|(l, r)| same(l, r))
         }
         (Value::Object(l), Value::Object(r)) => {
             l.properties.len() == r.properties.len()
-                && l.properties.iter().zip(&r.properties).all(|(l, r)| {
-                    l.name.as_str() == r.name.as_str() && same(&l.value, &r.value)
-                })
+                && l.properties
+                    .iter()
+                    .zip(&r.properties)
+                    .all(|(l, r)| l.name.as_str() == r.name.as_str() && same(&l.value, &r.value))
         }
         _ => false,
     }
+}
+
+/// Unions that are told apart by `type`; serde's other enums are words.
+const TAGGED: &[&str] = &["Source", "Operation", "Sink"];
+
+fn not_an_object(value: &Value<'_>) -> ReadError {
+    let found = match value {
+        Value::NullKeyword(_) => "null",
+        Value::BooleanLit(_) => "a boolean",
+        Value::StringLit(_) => "a string",
+        Value::NumberLit(_) => "a number",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    };
+    ReadError::new(Code::MalformedJob, format!("expected an object, found {found}"))
 }
 
 /// The known name that is meant; names differ at most in case.
@@ -212,8 +238,12 @@ impl<'t> de::Deserializer<'t> for Node<'t> {
                 }
             }
             Value::Array(array) => {
-                let nodes =
-                    array.elements.iter().enumerate().map(|(i, e)| self.child(&i.to_string(), e)).collect::<Vec<_>>();
+                let nodes = array
+                    .elements
+                    .iter()
+                    .enumerate()
+                    .map(|(i, e)| self.child(&i.to_string(), e))
+                    .collect::<Vec<_>>();
                 visitor.visit_seq(Elements(nodes.into_iter()))
             }
             Value::Object(_) => self.deserialize_map(visitor),
@@ -243,8 +273,14 @@ impl<'t> de::Deserializer<'t> for Node<'t> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> std::result::Result<V::Value, ReadError> {
-        let Value::Object(object) = self.value else { return self.deserialize_any(visitor) };
-        let canonical = |name: &str| known_name(fields, name).map_or_else(|| name.to_owned(), str::to_owned);
+        let Value::Object(object) = self.value else { return Err(not_an_object(self.value)) };
+        let canonical = |name: &str| {
+            let alias = ALIASES.iter().find(|(known, alias)| {
+                fields.contains(known) && !fields.contains(alias) && name.eq_ignore_ascii_case(alias)
+            });
+            let name = alias.map_or(name, |(known, _)| known);
+            known_name(fields, name).unwrap_or(name).to_owned()
+        };
         let mut nodes = Vec::new();
         for (name, value) in self.properties(&object.properties, canonical)? {
             // The first generation writes `type` into a join's `window` too, which is of one type only.
@@ -278,9 +314,15 @@ impl<'t> de::Deserializer<'t> for Node<'t> {
                 let Some(tag) = tag else { return Err(de::Error::missing_field("type")) };
                 (Code::UnknownType, self.child("type", tag))
             }
+            other if TAGGED.contains(&name) => return Err(not_an_object(other)),
             _ => (
                 Code::MalformedJob,
-                Node { value: self.value, pointer: self.pointer.clone(), context: self.context, tagged: false },
+                Node {
+                    value: self.value,
+                    pointer: self.pointer.clone(),
+                    context: self.context,
+                    tagged: false,
+                },
             ),
         };
         let place = (word.pointer.clone(), range_of(word.value).start, self.context.text);
@@ -294,7 +336,9 @@ impl<'t> de::Deserializer<'t> for Node<'t> {
             let mut error = Diagnostic::new(what, message);
             error = match nearest(&text, variants.iter().copied()) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
-                None if what == Code::UnknownType => error.note(format!("known types: {}", variants.join(", "))),
+                None if what == Code::UnknownType => {
+                    error.note(format!("known types: {}", variants.join(", ")))
+                }
                 None => error,
             };
             return Err(located(ReadError(Box::new(error)), place.0, place.1, place.2));
@@ -335,13 +379,19 @@ struct Properties<'t> {
 impl<'t> de::MapAccess<'t> for Properties<'t> {
     type Error = ReadError;
 
-    fn next_key_seed<S: DeserializeSeed<'t>>(&mut self, seed: S) -> std::result::Result<Option<S::Value>, ReadError> {
+    fn next_key_seed<S: DeserializeSeed<'t>>(
+        &mut self,
+        seed: S,
+    ) -> std::result::Result<Option<S::Value>, ReadError> {
         let Some((name, node)) = self.rest.next() else { return Ok(None) };
         self.value = Some(node);
         seed.deserialize(name.into_deserializer()).map(Some)
     }
 
-    fn next_value_seed<S: DeserializeSeed<'t>>(&mut self, seed: S) -> std::result::Result<S::Value, ReadError> {
+    fn next_value_seed<S: DeserializeSeed<'t>>(
+        &mut self,
+        seed: S,
+    ) -> std::result::Result<S::Value, ReadError> {
         match self.value.take() {
             Some(node) => node.read(seed),
             None => Err(de::Error::custom("a value was asked for before its name")),
@@ -374,7 +424,10 @@ impl<'t> de::VariantAccess<'t> for Node<'t> {
         Ok(())
     }
 
-    fn newtype_variant_seed<S: DeserializeSeed<'t>>(self, seed: S) -> std::result::Result<S::Value, ReadError> {
+    fn newtype_variant_seed<S: DeserializeSeed<'t>>(
+        self,
+        seed: S,
+    ) -> std::result::Result<S::Value, ReadError> {
         self.read(seed)
     }
 

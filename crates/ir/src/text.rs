@@ -2,6 +2,7 @@
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
 use jsonc_parser::ast::Value;
+use jsonc_parser::errors::ParseErrorKind;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 use crate::limits::{MAX_DEPTH, MAX_JOB_BYTES};
@@ -31,13 +32,20 @@ pub(crate) fn parse_tree(text: &str) -> Result<Value<'_>> {
         let (line, column) = line_and_column(text, offset);
         Diagnostic::new(Code::MalformedJob, message).at(line, column)
     };
-    let parsed = parse_to_ast(text, &CollectOptions::default(), &strict)
-        .map_err(|error| at(error.range().start, format!("not JSON: {}", lower_first(&error.kind().to_string()))))?;
+    let parsed =
+        parse_to_ast(text, &CollectOptions::default(), &strict).map_err(|error| match error.kind() {
+            ParseErrorKind::NestingDepthExceeded => at(error.range().start, too_deep_message()),
+            kind => at(error.range().start, format!("not JSON: {}", lower_first(&kind.to_string()))),
+        })?;
     let value = parsed.value.ok_or_else(|| at(text.len(), "not JSON: the file is empty".into()))?;
     if let Some(offset) = too_deep(&value, MAX_DEPTH) {
-        return Err(at(offset, format!("objects and arrays are nested deeper than {MAX_DEPTH}")));
+        return Err(at(offset, too_deep_message()));
     }
     Ok(value)
+}
+
+fn too_deep_message() -> String {
+    format!("objects and arrays are nested deeper than {MAX_DEPTH}")
 }
 
 fn lower_first(text: &str) -> String {

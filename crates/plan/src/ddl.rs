@@ -60,7 +60,10 @@ pub(crate) fn parse_schema(text: &str) -> Result<Schema, Diagnostic> {
 pub(crate) fn schema_of(fields: &[Field]) -> Schema {
     let columns: Vec<Column> = fields
         .iter()
-        .map(|field| Column { name: field.name.clone(), sql_type: Some(nullable(&field.sql_type).to_owned()) })
+        .map(|field| Column {
+            name: field.name.clone(),
+            sql_type: Some(nullable(&field.sql_type).to_owned()),
+        })
         .collect();
     let lines: Vec<String> = fields
         .iter()
@@ -72,7 +75,9 @@ pub(crate) fn schema_of(fields: &[Field]) -> Schema {
 /// A type without its last `NOT NULL`.
 pub(crate) fn nullable(sql_type: &str) -> &str {
     let trimmed = sql_type.trim_end();
-    let Some(at) = trimmed.len().checked_sub(4).filter(|&at| trimmed.is_char_boundary(at)) else { return trimmed };
+    let Some(at) = trimmed.len().checked_sub(4).filter(|&at| trimmed.is_char_boundary(at)) else {
+        return trimmed;
+    };
     if !trimmed[at..].eq_ignore_ascii_case("NULL") {
         return trimmed;
     }
@@ -94,7 +99,8 @@ fn split_elements(tokens: &[Tok]) -> Result<Vec<&[Tok]>, Diagnostic> {
     let mut start = 0;
     for (at, tok) in tokens.iter().enumerate() {
         // `>` and `<` also compare, in a computed column: only types nest by them.
-        let nests = at > 0 && ["ARRAY", "MAP", "ROW", "MULTISET", "RAW"].iter().any(|w| tokens[at - 1].is_word(w));
+        let nests =
+            at > 0 && ["ARRAY", "MAP", "ROW", "MULTISET", "RAW"].iter().any(|w| tokens[at - 1].is_word(w));
         for c in bracket(&tok.token).chars() {
             match c {
                 '(' | '[' => open.push(c),
@@ -102,7 +108,8 @@ fn split_elements(tokens: &[Tok]) -> Result<Vec<&[Tok]>, Diagnostic> {
                 '<' => {}
                 '>' if open.last() != Some(&'<') => {}
                 _ => {
-                    let fits = matches!((open.pop(), c), (Some('('), ')') | (Some('['), ']') | (Some('<'), '>'));
+                    let fits =
+                        matches!((open.pop(), c), (Some('('), ')') | (Some('['), ']') | (Some('<'), '>'));
                     if !fits {
                         return Err(bad(format!("`{c}` closes nothing"), tok.range.start, tok.range.end));
                     }
@@ -110,7 +117,9 @@ fn split_elements(tokens: &[Tok]) -> Result<Vec<&[Tok]>, Diagnostic> {
             }
         }
         match tok.token {
-            Token::SemiColon => return Err(bad("`;` can't stand in a schema", tok.range.start, tok.range.end)),
+            Token::SemiColon => {
+                return Err(bad("`;` can't stand in a schema", tok.range.start, tok.range.end));
+            }
             Token::Comma if open.is_empty() => {
                 elements.push(&tokens[start..at]);
                 start = at + 1;
@@ -210,33 +219,57 @@ mod tests {
 
     #[test]
     fn refuses_what_would_leave_the_list() {
-        check("", expect![[r#"
+        check(
+            "",
+            expect![[r#"
             Some((0, 0)) error[FW0202]: the schema has no column
                = help: such as "id BIGINT, name STRING"
-        "#]]);
-        check("id BIGINT) WITH ('connector'='x'", expect![[r#"
+        "#]],
+        );
+        check(
+            "id BIGINT) WITH ('connector'='x'",
+            expect![[r#"
             Some((9, 10)) error[FW0202]: `)` closes nothing
-        "#]]);
-        check("id BIGINT; DROP TABLE x", expect![[r#"
+        "#]],
+        );
+        check(
+            "id BIGINT; DROP TABLE x",
+            expect![[r#"
             Some((9, 10)) error[FW0202]: `;` can't stand in a schema
-        "#]]);
-        check("id BIGINT -- , name STRING", expect![[r#"
+        "#]],
+        );
+        check(
+            "id BIGINT -- , name STRING",
+            expect![[r#"
               `id` BIGINT
             -- id: BIGINT
-        "#]]);
-        check("id", expect![[r#"
+        "#]],
+        );
+        check(
+            "id",
+            expect![[r#"
             Some((0, 2)) error[FW0202]: column `id` has no type
                = help: such as "id STRING"
-        "#]]);
-        check("id INT,, b INT", expect![[r#"
+        "#]],
+        );
+        check(
+            "id INT,, b INT",
+            expect![[r#"
             Some((6, 7)) error[FW0202]: a column is missing beside this comma
-        "#]]);
-        check("id DECIMAL(10, 2", expect![[r#"
+        "#]],
+        );
+        check(
+            "id DECIMAL(10, 2",
+            expect![[r#"
             Some((16, 16)) error[FW0202]: `(` is never closed
-        "#]]);
-        check("id INT, id INT", expect![[r#"
+        "#]],
+        );
+        check(
+            "id INT, id INT",
+            expect![[r#"
             Some((0, 14)) error[FW0202]: the schema has two columns `id`
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

@@ -66,7 +66,8 @@ pub fn explain_runtime_error(job: &JobDefinition, text: &str, error: &serde_json
         if let Some(near) = nearest(identifier, candidates.iter().copied()) {
             diagnostic.help = Some(format!("did you mean `{near}`?"));
         } else if diagnostic.code == Code::UnknownFunction {
-            diagnostic.help = Some(format!("declare it: \"functions\": {{\"{identifier}\": {{\"component\": ..}}}}"));
+            diagnostic.help =
+                Some(format!("declare it: \"functions\": {{\"{identifier}\": {{\"component\": ..}}}}"));
         }
     }
     place(text, diagnostic)
@@ -98,7 +99,10 @@ fn text_at(job: &JobDefinition, pointer: &str) -> Option<(String, String)> {
 fn find(sql: &str, identifier: &str) -> Option<(usize, usize)> {
     let tokens = tokenize(&FlinkDialect, sql).ok()?;
     let word = |fits: &dyn Fn(&str) -> bool| {
-        tokens.iter().find(|t: &&Tok| t.word().is_some_and(|w| fits(&w.value))).map(|t| (t.range.start, t.range.end))
+        tokens
+            .iter()
+            .find(|t: &&Tok| t.word().is_some_and(|w| fits(&w.value)))
+            .map(|t| (t.range.start, t.range.end))
     };
     word(&|value| value == identifier).or_else(|| word(&|value| value.eq_ignore_ascii_case(identifier)))
 }

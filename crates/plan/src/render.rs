@@ -42,7 +42,11 @@ impl Plan {
                 writeln!(out, "    parameter   {parameter} = {value}")?;
             }
             let limits = &function.limits;
-            writeln!(out, "    limits      {} bytes, {} ms a bundle", limits.memory_bytes, limits.deadline_ms)?;
+            writeln!(
+                out,
+                "    limits      {} bytes, {} ms a bundle",
+                limits.memory_bytes, limits.deadline_ms
+            )?;
         }
         writeln!(out, "\nsteps")?;
         let width = self.steps.len().to_string().len();
@@ -73,7 +77,8 @@ fn describe(step: &Step) -> (String, &str, String, Option<&str>) {
             ("statement".into(), from, sql.clone(), table)
         }
         Step::View { from, name, sql, drop } => {
-            let dropped = if drop.is_empty() { String::new() } else { format!("\nwithout {}", drop.join(", ")) };
+            let dropped =
+                if drop.is_empty() { String::new() } else { format!("\nwithout {}", drop.join(", ")) };
             (format!("view {name}"), from, format!("{sql}{dropped}"), Some(name))
         }
         Step::Assign { from, name, input, column, sql } => {

@@ -47,7 +47,9 @@ fn check(parts: Value, expected: Expect) {
 
 #[test]
 fn file_sources() {
-    check(json!({}), expect![[r#"
+    check(
+        json!({}),
+        expect![[r#"
         {"kind":"statement","from":"/source"}
         CREATE TEMPORARY TABLE `source` (
           `id` BIGINT,
@@ -58,7 +60,8 @@ fn file_sources() {
           'format' = 'json'
         )
         {"kind":"insert","from":"/sink","table":"sink","input":"source","with":{"connector":"flink-wasm-console"}}
-    "#]]);
+    "#]],
+    );
     check(
         json!({"source": {"type": "file", "path": "/in/*.csv", "format": "csv", "properties": {"csv.field-delimiter": ";"},
             "schema": "id BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND"}}),
@@ -78,7 +81,9 @@ fn file_sources() {
             {"kind":"insert","from":"/sink","table":"sink","input":"source","with":{"connector":"flink-wasm-console"}}
         "#]],
     );
-    check(json!({"source": {"type": "file", "path": "/in"}}), expect![[r#"
+    check(
+        json!({"source": {"type": "file", "path": "/in"}}),
+        expect![[r#"
         {"kind":"statement","from":"/source"}
         CREATE TEMPORARY TABLE `source` (
           `line` STRING
@@ -88,8 +93,11 @@ fn file_sources() {
           'format' = 'raw'
         )
         {"kind":"insert","from":"/sink","table":"sink","input":"source","with":{"connector":"flink-wasm-console"}}
-    "#]]);
-    check(json!({"source": {"type": "file", "path": "/in", "format": "raw"}}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"source": {"type": "file", "path": "/in", "format": "raw"}}),
+        expect![[r#"
         {"kind":"statement","from":"/source"}
         CREATE TEMPORARY TABLE `source` (
           `payload` BYTES
@@ -99,7 +107,8 @@ fn file_sources() {
           'format' = 'raw'
         )
         {"kind":"insert","from":"/sink","table":"sink","input":"source","with":{"connector":"flink-wasm-console"}}
-    "#]]);
+    "#]],
+    );
     // A function that takes the whole row says what the columns are.
     check(
         json!({"source": {"type": "file", "path": "/in", "format": "json"},
@@ -133,29 +142,44 @@ fn file_sources() {
             {"kind":"insert","from":"/sink","table":"sink","input":"map_1","with":{"connector":"flink-wasm-console"}}
         "#]],
     );
-    check(json!({"source": {"type": "file", "path": "/in", "format": "json"}}), expect![[r#"
+    check(
+        json!({"source": {"type": "file", "path": "/in", "format": "json"}}),
+        expect![[r#"
         2:13 error[FW0104]: a file source of format `json` needs a schema
           --> (/source/schema)
            = help: add `schema`, such as "id BIGINT, name STRING"
-    "#]]);
-    check(json!({"source": {"type": "file", "format": "csv", "schema": "id BIGNT(", "path": ""}}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"source": {"type": "file", "format": "csv", "schema": "id BIGNT(", "path": ""}}),
+        expect![[r#"
         6:13 error[FW0104]: the file source has no path
           --> (/source/path)
         5:25 error[FW0202]: `(` is never closed
           --> (/source/schema)
-    "#]]);
-    check(json!({"source": {"type": "file", "path": "/in", "schema": "a STRING, b STRING"}}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"source": {"type": "file", "path": "/in", "schema": "a STRING, b STRING"}}),
+        expect![[r#"
         5:15 error[FW0204]: format `text` gives one column, but the schema has 2
           --> (/source/schema)
-    "#]]);
-    check(json!({"source": {"type": "file", "path": "/in", "format": "parquet", "schema": "a INT"}}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"source": {"type": "file", "path": "/in", "format": "parquet", "schema": "a INT"}}),
+        expect![[r#"
         5:15 error[FW0103]: format `parquet` of a file source can't be run yet
           --> (/source/format)
-    "#]]);
-    check(json!({"source": {"type": "file", "path": "/in", "properties": {"path": "/other"}}}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"source": {"type": "file", "path": "/in", "properties": {"path": "/other"}}}),
+        expect![[r#"
         6:15 error[FW0101]: `path` is set from the definition and can't be a property
           --> (/source/properties/path)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -189,7 +213,9 @@ fn hostile_texts_stay_in_their_quotes() {
 
 #[test]
 fn sinks() {
-    check(json!({"sink": {"type": "blackhole"}}), expect![[r#"
+    check(
+        json!({"sink": {"type": "blackhole"}}),
+        expect![[r#"
         {"kind":"statement","from":"/source"}
         CREATE TEMPORARY TABLE `source` (
           `id` BIGINT,
@@ -200,8 +226,11 @@ fn sinks() {
           'format' = 'json'
         )
         {"kind":"insert","from":"/sink","table":"sink","input":"source","with":{"connector":"blackhole"}}
-    "#]]);
-    check(json!({"sink": {"type": "file", "path": "/out", "format": "csv", "properties": {"sink.parallelism": "1"}}}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"sink": {"type": "file", "path": "/out", "format": "csv", "properties": {"sink.parallelism": "1"}}}),
+        expect![[r#"
         {"kind":"statement","from":"/source"}
         CREATE TEMPORARY TABLE `source` (
           `id` BIGINT,
@@ -212,8 +241,11 @@ fn sinks() {
           'format' = 'json'
         )
         {"kind":"insert","from":"/sink","table":"sink","input":"source","with":{"connector":"filesystem","format":"csv","path":"/out","sink.parallelism":"1"}}
-    "#]]);
-    check(json!({"sink": {"type": "file", "path": "/out", "schema": "amount DOUBLE"}}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"sink": {"type": "file", "path": "/out", "schema": "amount DOUBLE"}}),
+        expect![[r#"
         {"kind":"statement","from":"/source"}
         CREATE TEMPORARY TABLE `source` (
           `id` BIGINT,
@@ -232,30 +264,46 @@ fn sinks() {
           'path' = '/out'
         )
         {"kind":"insert","from":"/sink","table":"sink","input":"source"}
-    "#]]);
-    check(json!({"sink": {"type": "file", "path": "/out", "schema": "amuont DOUBLE"}}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"sink": {"type": "file", "path": "/out", "schema": "amuont DOUBLE"}}),
+        expect![[r#"
         12:15 error[FW0201]: the rows have no column `amuont` for the sink
           --> (/sink/schema)
            = note: columns: id, amount
            = help: did you mean `amount`?
-    "#]]);
-    check(json!({"sink": {"type": "file", "path": "/out", "format": "text"}}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"sink": {"type": "file", "path": "/out", "format": "text"}}),
+        expect![[r#"
         12:15 error[FW0204]: format `text` writes one column, but the rows have 2
           --> (/sink/format)
-    "#]]);
-    check(json!({"sink": {"type": "file"}}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"sink": {"type": "file"}}),
+        expect![[r#"
         9:11 error[FW0104]: the file sink has no path
           --> (/sink/path)
-    "#]]);
-    check(json!({"sink": {"type": "console", "format": "text"}}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"sink": {"type": "console", "format": "text"}}),
+        expect![[r#"
         11:15 error[FW0103]: format `text` of a console sink can't be run yet
           --> (/sink/format)
-    "#]]);
-    check(json!({"sink": null}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"sink": null}),
+        expect![[r#"
         9:11 error[FW0104]: the job has no sink
           --> (/sink)
            = help: only a job whose source is `sql` may do without
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -301,31 +349,46 @@ fn sql_sources() {
             {"execution.runtime-mode": "STREAMING"}
         "#]],
     );
-    check(json!({"source": sql(&["SELECT 1"]), "sink": null}), expect![[r#"
+    check(
+        json!({"source": sql(&["SELECT 1"]), "sink": null}),
+        expect![[r#"
         5:7 error[FW0104]: the rows of this SELECT go nowhere
           --> (/source/statements/0)
            = help: write INSERT INTO a table, or give the job a sink and keep only the last SELECT
-    "#]]);
-    check(json!({"source": sql(&["CREATE CATALOG c WITH ('type'='x')"])}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"source": sql(&["CREATE CATALOG c WITH ('type'='x')"])}),
+        expect![[r#"
         4:19 error[FW0104]: no statement gives the operations and the sink their rows
           --> (/source/statements)
            = help: end with a SELECT, or create a table or a view
-    "#]]);
-    check(json!({"source": sql(&["EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; END"]), "sink": null}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"source": sql(&["EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; END"]), "sink": null}),
+        expect![[r#"
         5:7 error[FW0103]: a statement set is made of all INSERTs of the job
           --> (/source/statements/0)
            = help: write the INSERTs as statements of their own
-    "#]]);
-    check(json!({"source": sql(&["SET 'env.java.opts' = 'x'", "INSERT INTO a SELECT 1; DROP TABLE a"]), "sink": null}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"source": sql(&["SET 'env.java.opts' = 'x'", "INSERT INTO a SELECT 1; DROP TABLE a"]), "sink": null}),
+        expect![[r#"
         5:7 error[FW0103]: the option `env.java.opts` can't be run yet
           --> (/source/statements/0)
         6:7 error[FW0202]: more than one statement in one string
           --> (/source/statements/1)
-    "#]]);
-    check(json!({"source": sql(&[]), "sink": null}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"source": sql(&[]), "sink": null}),
+        expect![[r#"
         4:19 error[FW0104]: the SQL source has no statements
           --> (/source/statements)
-    "#]]);
+    "#]],
+    );
     check(
         json!({"source": sql(&["INSERT INTO a SELECT 1"]), "sink": null, "operations": [{"type": "map", "expression": "a = 1"}]}),
         expect![[r#"
@@ -350,7 +413,8 @@ fn metadata_and_options() {
     let text = job(json!({"metadata": {"jobId": "1", "parallelism": 4, "properties":
         {"timeCharacteristic": "EventTime", "execution.runtime-mode": "BATCH", "restart-strategy": "none"}}}));
     let plan = common::plan_of(&text).unwrap();
-    expect![[r#"Some(4) 1 {"execution.runtime-mode": "BATCH", "restart-strategy": "none"}"#]].assert_eq(&format!("{:?} {} {:?}", plan.parallelism, plan.name, plan.options));
+    expect![[r#"Some(4) 1 {"execution.runtime-mode": "BATCH", "restart-strategy": "none"}"#]]
+        .assert_eq(&format!("{:?} {} {:?}", plan.parallelism, plan.name, plan.options));
     let warnings = flink_wasm_plan::warnings(&flink_wasm_ir::parse(&text).unwrap().job);
     expect![[r#"
         error[FW0103]: `timeCharacteristic` is not an option of Flink's and is not used
@@ -358,7 +422,9 @@ fn metadata_and_options() {
            = note: options begin with execution., flink-wasm., parallelism., pipeline., restart-strategy., state., table., taskmanager.
     "#]].assert_eq(&warnings.iter().map(|w| format!("{w}\n")).collect::<String>());
     let uid = |uid: &str| json!({"type": "filter", "expression": "valid", "uid": uid});
-    check(json!({"operations": [uid("a"), uid("b")]}), expect![[r#"
+    check(
+        json!({"operations": [uid("a"), uid("b")]}),
+        expect![[r#"
         {"kind":"statement","from":"/source"}
         CREATE TEMPORARY TABLE `source` (
           `id` BIGINT,
@@ -371,17 +437,23 @@ fn metadata_and_options() {
         {"kind":"wasm","from":"/operations/0","name":"filter_1","uid":"a","input":"source","function":"valid","arguments":null,"output":"keep","prefix":""}
         {"kind":"wasm","from":"/operations/1","name":"filter_2","uid":"b","input":"filter_1","function":"valid","arguments":null,"output":"keep","prefix":""}
         {"kind":"insert","from":"/sink","table":"sink","input":"filter_2","with":{"connector":"flink-wasm-console"}}
-    "#]]);
-    check(json!({"operations": [uid("a"), uid("a")]}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"operations": [uid("a"), uid("a")]}),
+        expect![[r#"
         17:14 error[FW0101]: operations 0 and 1 have the same uid `a`
           --> (/operations/1/uid)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn function_declarations() {
     let function = |parts: Value| json!({"functions": {"tax": parts}, "operations": [{"type": "map", "expression": "tax(amount)"}]});
-    let text = job(function(json!({"component": "tax.wasm", "parameters": {"rate": 0.5}, "limits": {"memoryBytes": 131072}})));
+    let text = job(function(
+        json!({"component": "tax.wasm", "parameters": {"rate": 0.5}, "limits": {"memoryBytes": 131072}}),
+    ));
     let plan = common::plan_of(&text).unwrap();
     expect![[r#"
         {
@@ -474,32 +546,46 @@ fn function_declarations() {
           3  insert into sink  (/sink)
                rows of map_1
                'connector' = 'flink-wasm-console'
-    "#]].assert_eq(&plan.render());
-    check(function(json!({"component": "tax.wasm", "parameters": {"rat": 0.5, "rate": "x"}})), expect![[r#"
+    "#]]
+    .assert_eq(&plan.render());
+    check(
+        function(json!({"component": "tax.wasm", "parameters": {"rat": 0.5, "rate": "x"}})),
+        expect![[r#"
         25:16 error[FW0207]: function `tax` has no parameter `rat`
           --> (/functions/tax/parameters/rat)
            = help: did you mean `rate`?
         26:17 error[FW0207]: parameter `rate` of function `tax` is a string; expected a number
           --> (/functions/tax/parameters/rate)
            = note: its type: DOUBLE NOT NULL
-    "#]]);
-    check(function(json!({"limits": {"memoryBytes": 1, "deadlineMs": 99999999}})), expect![[r#"
+    "#]],
+    );
+    check(
+        function(json!({"limits": {"memoryBytes": 1, "deadlineMs": 99999999}})),
+        expect![[r#"
         24:24 error[FW0207]: `memoryBytes` is 1; it must be from 65536 to 1073741824
           --> (/functions/tax/limits/memoryBytes)
         25:23 error[FW0207]: `deadlineMs` is 99999999; it must be from 1 to 600000
           --> (/functions/tax/limits/deadlineMs)
-    "#]]);
-    check(json!({"functions": {"other": {"component": "other.wasm"}}}), expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"functions": {"other": {"component": "other.wasm"}}}),
+        expect![[r#"
         17:14 error[FW0104]: the component `other.wasm` of function `other` was not given
           --> (/functions/other)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_resolved_plan_shows_columns() {
-    let mut plan = common::plan_of(&common::job(&["filter: valid(amount + 1)", "map: id, tax(amount)", "map: t = id"])).unwrap();
-    let fields: Vec<flink_wasm_ir::Field> =
-        serde_json::from_value(json!([{"name": "id", "type": "BIGINT"}, {"name": "total", "type": "DOUBLE NOT NULL"}])).unwrap();
+    let mut plan =
+        common::plan_of(&common::job(&["filter: valid(amount + 1)", "map: id, tax(amount)", "map: t = id"]))
+            .unwrap();
+    let fields: Vec<flink_wasm_ir::Field> = serde_json::from_value(
+        json!([{"name": "id", "type": "BIGINT"}, {"name": "total", "type": "DOUBLE NOT NULL"}]),
+    )
+    .unwrap();
     plan.relations.insert("map_2".into(), fields.clone());
     plan.relations.insert("source".into(), fields);
     plan.options.insert("a".into(), "b".into());
@@ -559,7 +645,8 @@ fn a_resolved_plan_shows_columns() {
           8  insert into sink  (/sink)
                rows of map_3
                'connector' = 'flink-wasm-console'
-    "#]].assert_eq(&plan.render());
+    "#]]
+    .assert_eq(&plan.render());
     let again: flink_wasm_plan::Plan = serde_json::from_str(&plan.to_json()).unwrap();
     assert_eq!(again, plan);
 }
@@ -585,7 +672,8 @@ fn errors_of_the_runtime_find_their_place() {
         error[FW0203]: unknown function `enrich`
           --> (/operations/1/expression)
            = help: declare it: "functions": {"enrich": {"component": ..}}
-    "#]].assert_eq(&shown(json!({"code": "FW0203", "message": "unknown function `enrich`",
+    "#]]
+    .assert_eq(&shown(json!({"code": "FW0203", "message": "unknown function `enrich`",
         "location": {"pointer": "/operations/1"}, "identifier": "ENRICH", "candidates": ["UPPER"]})));
     expect![[r#"
         Some(18) Some(11) None
@@ -593,11 +681,13 @@ fn errors_of_the_runtime_find_their_place() {
           --> (/sink)
            = note: a
            = help: b
-    "#]].assert_eq(&shown(json!({"code": "FW0204", "message": "types", "notes": ["a"], "help": "b",
+    "#]]
+    .assert_eq(&shown(json!({"code": "FW0204", "message": "types", "notes": ["a"], "help": "b",
         "location": {"pointer": "/sink"}})));
     expect![[r#"
         None None None
         error[FW0009]: the runtime's error is malformed: unknown code FW9999
            = note: {"code":"FW9999"}
-    "#]].assert_eq(&shown(json!({"code": "FW9999"})));
+    "#]]
+    .assert_eq(&shown(json!({"code": "FW9999"})));
 }

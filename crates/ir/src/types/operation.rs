@@ -135,7 +135,6 @@ records! {
     /// Keeps rows for which an expression is true.
     pub struct FilterOperation {
         /// Condition, or a call of a filter function.
-        #[serde(alias = "function")]
         expression: String,
         /// Identifies the operator's state between versions of the job.
         uid: Option<String>,
@@ -144,7 +143,6 @@ records! {
     /// Computes columns, or a new row.
     pub struct MapOperation {
         /// A call of a function, `column = expression`, or a select list.
-        #[serde(alias = "function")]
         expression: String,
         /// Not used.
         output_type: Option<String>,

@@ -13,7 +13,8 @@ use sqlparser::tokenizer::Token;
 pub(crate) struct FlinkDialect;
 
 /// Calls whose arguments carry words of their own (`AS type`, `RETURNING type`, `ON ERROR`): the words are skipped.
-const WORDY: &[&str] = &["CAST", "TRY_CAST", "JSON_VALUE", "JSON_QUERY", "JSON_EXISTS", "JSON_OBJECT", "JSON_ARRAY"];
+const WORDY: &[&str] =
+    &["CAST", "TRY_CAST", "JSON_VALUE", "JSON_QUERY", "JSON_EXISTS", "JSON_OBJECT", "JSON_ARRAY"];
 
 /// Calls whose first argument is a unit of time.
 const TIME_UNIT_FIRST: &[&str] = &["TIMESTAMPADD", "TIMESTAMPDIFF"];

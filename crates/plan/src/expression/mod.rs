@@ -121,7 +121,8 @@ fn parser_error(tokens: &[Tok], error: ParserError) -> Diagnostic {
         Some((message, column)) => (message, column.parse::<usize>().ok()),
         None => (text.as_str(), None),
     };
-    let message = message.replace(", found: EOF", ", but the expression ends here").replace("Expected: ", "expected ");
+    let message =
+        message.replace(", found: EOF", ", but the expression ends here").replace("Expected: ", "expected ");
     let range = match column {
         Some(column) => {
             index_of(tokens, column.saturating_sub(1)).map_or(end..end, |index| tokens[index].range.clone())
@@ -173,7 +174,11 @@ impl Visitor for Collector<'_> {
         match expr {
             Expr::Identifier(ident) => {
                 if let Some(index) = index_of(self.tokens, byte_of(ident.span)) {
-                    let names = if self.after_period(index) { &mut self.parts.names } else { &mut self.parts.columns };
+                    let names = if self.after_period(index) {
+                        &mut self.parts.names
+                    } else {
+                        &mut self.parts.columns
+                    };
                     names.push(index);
                 }
             }
@@ -206,7 +211,10 @@ impl Visitor for Collector<'_> {
                     list.duplicate_treatment.is_none()
                         && list.clauses.is_empty()
                         && list.args.iter().all(|arg| {
-                            matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Expr(_) | FunctionArgExpr::Wildcard))
+                            matches!(
+                                arg,
+                                FunctionArg::Unnamed(FunctionArgExpr::Expr(_) | FunctionArgExpr::Wildcard)
+                            )
                         })
                 }
                 _ => false,

@@ -48,15 +48,45 @@ pub(crate) fn tokenize(dialect: &dyn Dialect, text: &str) -> Result<Vec<Tok>, Di
         let at = offsets.byte(error.location);
         Diagnostic::new(Code::BadExpression, lower_first(&error.message)).span(at, text.len())
     })?;
-    Ok(tokens
+    tokens
         .into_iter()
         .filter(|t| !matches!(t.token, Token::Whitespace(_) | Token::EOF))
         .map(|TokenWithSpan { token, span }| {
             let range = offsets.byte(span.start)..offsets.byte(span.end);
             let out = text[range.clone()].to_owned();
-            Tok { token, range, out, column: None, gone: false, inserted: false }
+            if is_foreign(&token) {
+                return Err(Diagnostic::new(
+                    Code::BadExpression,
+                    format!("`{out}` is nothing in Flink's SQL"),
+                )
+                .span(range.start, range.end)
+                .help("texts stand in single quotes, names that are no plain words in backquotes"));
+            }
+            Ok(Tok { token, range, out, column: None, gone: false, inserted: false })
         })
-        .collect())
+        .collect()
+}
+
+/// Literals of other dialects, which sqlparser knows for all. Flink would see where they end elsewhere.
+fn is_foreign(token: &Token) -> bool {
+    matches!(
+        token,
+        Token::DollarQuotedString(_)
+            | Token::EscapedStringLiteral(_)
+            | Token::DoubleQuotedString(_)
+            | Token::TripleSingleQuotedString(_)
+            | Token::TripleDoubleQuotedString(_)
+            | Token::SingleQuotedByteStringLiteral(_)
+            | Token::DoubleQuotedByteStringLiteral(_)
+            | Token::TripleSingleQuotedByteStringLiteral(_)
+            | Token::TripleDoubleQuotedByteStringLiteral(_)
+            | Token::SingleQuotedRawStringLiteral(_)
+            | Token::DoubleQuotedRawStringLiteral(_)
+            | Token::TripleSingleQuotedRawStringLiteral(_)
+            | Token::TripleDoubleQuotedRawStringLiteral(_)
+            | Token::Placeholder(_)
+            | Token::Char(_)
+    )
 }
 
 pub(crate) fn lower_first(text: &str) -> String {

@@ -167,8 +167,9 @@ impl<'a> Lowering<'a> {
                 if row_word || fields.len() != 1 {
                     let names = relation.names();
                     return match nearest(&word.value, names.iter().copied()) {
-                        Some(_) if !row_word => Err(unknown_column(&word.value, &names)
-                            .span(tok.range.start, tok.range.end)),
+                        Some(_) if !row_word => {
+                            Err(unknown_column(&word.value, &names).span(tok.range.start, tok.range.end))
+                        }
                         _ => Ok(Arguments::WholeRow),
                     };
                 }
@@ -182,7 +183,11 @@ impl<'a> Lowering<'a> {
                 format!(
                     "`{}` takes {}, but {} given",
                     name_tok.out,
-                    if fields.len() == 1 { "1 argument".into() } else { format!("{} arguments", fields.len()) },
+                    if fields.len() == 1 {
+                        "1 argument".into()
+                    } else {
+                        format!("{} arguments", fields.len())
+                    },
                     if ranges.len() == 1 { "1 is".into() } else { format!("{} are", ranges.len()) },
                 ),
             )
@@ -268,7 +273,9 @@ impl<'a> Lowering<'a> {
                         format!("`{name}` gives {} columns and can't be used as a value", several.len()),
                     )
                     .note(format!("its output: {}", names.join(", ")))
-                    .help(format!("call it in a map operation of its own: `{name}(..)` adds its columns to the row"));
+                    .help(format!(
+                        "call it in a map operation of its own: `{name}(..)` adds its columns to the row"
+                    ));
                     return Err(spanned(problem, &expression.tokens, call.name, call.close));
                 }
             };
@@ -328,7 +335,12 @@ impl<'a> Lowering<'a> {
     }
 
     /// A function that takes the whole row finds its fields by name.
-    pub(super) fn check_row(&self, name: &str, function: &Function, relation: &Relation) -> Result<(), Diagnostic> {
+    pub(super) fn check_row(
+        &self,
+        name: &str,
+        function: &Function,
+        relation: &Relation,
+    ) -> Result<(), Diagnostic> {
         let Some(columns) = &relation.columns else { return Ok(()) };
         let missing: Vec<&str> = function
             .descriptor
@@ -341,19 +353,29 @@ impl<'a> Lowering<'a> {
         let names = relation.names();
         let message = match missing.len() {
             1 => format!("`{name}` takes the row's column `{first}`, which the row does not have"),
-            _ => format!("`{name}` takes the row's columns `{}`, which the row does not have", missing.join("`, `")),
+            _ => format!(
+                "`{name}` takes the row's columns `{}`, which the row does not have",
+                missing.join("`, `")
+            ),
         };
         Err(Diagnostic::new(Code::UnknownColumn, message)
             .note(format!("columns: {}", names.join(", ")))
-            .help(format!("give it columns by position: `{name}({})`",
-                vec![".."; function.descriptor.input.len()].join(", "))))
+            .help(format!(
+                "give it columns by position: `{name}({})`",
+                vec![".."; function.descriptor.input.len()].join(", ")
+            )))
     }
 
     /// FW0204 where a function of one kind stands for one of the other.
     pub(super) fn wrong_kind(&self, alone: &Alone<'_>, expression: &Expression) -> Diagnostic {
         let (is, help) = match alone.function.descriptor.kind {
-            FunctionKind::Map => ("a map function", "a filter function; compare its value, or use it in a `map` operation"),
-            FunctionKind::Filter => ("a filter function", "a map function; use it in a `filter` operation, or assign it: `column = ..`"),
+            FunctionKind::Map => {
+                ("a map function", "a filter function; compare its value, or use it in a `map` operation")
+            }
+            FunctionKind::Filter => (
+                "a filter function",
+                "a map function; use it in a `filter` operation, or assign it: `column = ..`",
+            ),
         };
         let problem = Diagnostic::new(
             Code::TypeMismatch,
@@ -384,9 +406,12 @@ fn quote_names(
         let Some(word) = expression.tokens[index].word() else { continue };
         let (name, range) = (word.value.clone(), expression.tokens[index].range.clone());
         if expression.is_row(&expression.tokens[index]) && !relation.has(&name) {
-            return Err(Diagnostic::new(Code::BadExpression, format!("`{name}` is the whole row, not a value"))
-                .span(range.start, range.end)
-                .help(format!("name a column: `{name}.column`")));
+            return Err(Diagnostic::new(
+                Code::BadExpression,
+                format!("`{name}` is the whole row, not a value"),
+            )
+            .span(range.start, range.end)
+            .help(format!("name a column: `{name}.column`")));
         }
         if relation.columns.is_some() && !relation.has(&name) {
             return Err(unknown_column(&name, &relation.names()).span(range.start, range.end));

@@ -30,7 +30,14 @@ impl Lowering<'_> {
             return Err(self.wrong_kind(alone, &expression));
         }
         if let Some(alone) = alone.filter(|a| a.function.descriptor.kind == FunctionKind::Filter) {
-            return self.wasm_alone(place, &mut expression, &alone, input, WasmOutput::Keep, WasmOutput::Keep);
+            return self.wasm_alone(
+                place,
+                &mut expression,
+                &alone,
+                input,
+                WasmOutput::Keep,
+                WasmOutput::Keep,
+            );
         }
         let parts = parse_expression(&expression.tokens)?;
         let prepared = self.prepare(place, &mut expression, &parts, input, false)?;

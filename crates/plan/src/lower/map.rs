@@ -52,12 +52,14 @@ impl Lowering<'_> {
         }
         let names = input.names();
         let candidates = self.functions.keys().map(String::as_str).chain(names.iter().copied());
-        let problem = Diagnostic::new(Code::UnknownFunction, format!("no function and no column `{}`", word.value))
-            .span(tok.range.start, tok.range.end)
-            .note(format!("columns: {}", names.join(", ")));
+        let problem =
+            Diagnostic::new(Code::UnknownFunction, format!("no function and no column `{}`", word.value))
+                .span(tok.range.start, tok.range.end)
+                .note(format!("columns: {}", names.join(", ")));
         Err(match nearest(&word.value, candidates) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
-            None => problem.help(format!("declare it: \"functions\": {{\"{}\": {{\"component\": ..}}}}", word.value)),
+            None => problem
+                .help(format!("declare it: \"functions\": {{\"{}\": {{\"component\": ..}}}}", word.value)),
         })
     }
 
@@ -92,7 +94,12 @@ impl Lowering<'_> {
     }
 
     /// A select list: its items are the new row.
-    fn select(&mut self, place: &Place, mut expression: Expression, input: Relation) -> Result<Relation, Diagnostic> {
+    fn select(
+        &mut self,
+        place: &Place,
+        mut expression: Expression,
+        input: Relation,
+    ) -> Result<Relation, Diagnostic> {
         let parts = parse_select_list(&expression.tokens)?;
         let ranges = split_commas(&expression.tokens, 0..expression.tokens.len());
         let prepared = self.prepare(place, &mut expression, &parts, input, false)?;

@@ -183,11 +183,18 @@ impl<'a> Lowering<'a> {
     /// The function that a name in an expression means: as it is written, or else without regard to case.
     fn function(&self, name: &str) -> Option<(&'a str, &'a Function)> {
         let exact = self.functions.get_key_value(name);
-        let found = exact.or_else(|| self.functions.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)))?;
+        let found =
+            exact.or_else(|| self.functions.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)))?;
         Some((found.0.as_str(), found.1))
     }
 
-    fn view(&mut self, place: &Place, sql: String, drop: Vec<String>, columns: Option<Vec<Column>>) -> Relation {
+    fn view(
+        &mut self,
+        place: &Place,
+        sql: String,
+        drop: Vec<String>,
+        columns: Option<Vec<Column>>,
+    ) -> Relation {
         let name = self.free_name(&place.name);
         self.steps.push(Step::View { from: place.from.clone(), name: name.clone(), sql, drop });
         Relation { name, columns }

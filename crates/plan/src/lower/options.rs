@@ -33,9 +33,12 @@ pub fn warnings(job: &JobDefinition) -> Vec<Diagnostic> {
     let mut unused = |pointer: &str, key: &str| {
         let escaped = key.replace('~', "~0").replace('/', "~1");
         warnings.push(
-            Diagnostic::new(Code::UnsupportedPart, format!("`{key}` is not an option of Flink's and is not used"))
-                .pointer(format!("{pointer}/{escaped}"))
-                .note(format!("options begin with {}", PREFIXES.join(", "))),
+            Diagnostic::new(
+                Code::UnsupportedPart,
+                format!("`{key}` is not an option of Flink's and is not used"),
+            )
+            .pointer(format!("{pointer}/{escaped}"))
+            .note(format!("options begin with {}", PREFIXES.join(", "))),
         );
     };
     for key in job.metadata.properties.keys().filter(|key| !is_option(key)) {

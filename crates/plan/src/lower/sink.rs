@@ -19,7 +19,10 @@ impl Lowering<'_> {
             }
             Some(Sink::Console(console)) => {
                 if !console.format.eq_ignore_ascii_case("json") {
-                    self.unsupported("/sink/format", format!("format `{}` of a console sink", console.format));
+                    self.unsupported(
+                        "/sink/format",
+                        format!("format `{}` of a console sink", console.format),
+                    );
                 }
                 options(&[("connector", "flink-wasm-console")])
             }
@@ -62,7 +65,8 @@ impl Lowering<'_> {
             "csv" => "csv",
             "text" | "raw" => {
                 if let Some(columns) = relation.columns.as_ref().filter(|columns| columns.len() != 1) {
-                    let message = format!("format `text` writes one column, but the rows have {}", columns.len());
+                    let message =
+                        format!("format `text` writes one column, but the rows have {}", columns.len());
                     self.problem(Code::TypeMismatch, "/sink/format", message);
                 }
                 "raw"

@@ -43,13 +43,15 @@ impl Lowering<'_> {
         self.own_options("/source/properties", &file.properties);
         let schema = self.file_schema(file, format)?;
         if matches!(format, "text" | "raw") && schema.columns.len() > 1 {
-            let message = format!("format `{format}` gives one column, but the schema has {}", schema.columns.len());
+            let message =
+                format!("format `{format}` gives one column, but the schema has {}", schema.columns.len());
             self.problem(Code::TypeMismatch, "/source/schema", message);
             return None;
         }
         let (path, pattern) = split_glob(&file.path);
         let flink_format = if format == "text" { "raw" } else { format };
-        let mut options = vec![("connector", "filesystem"), ("path", path.as_str()), ("format", flink_format)];
+        let mut options =
+            vec![("connector", "filesystem"), ("path", path.as_str()), ("format", flink_format)];
         if let Some(pattern) = &pattern {
             options.push(("source.path.regex-pattern", pattern));
         }
@@ -65,7 +67,8 @@ impl Lowering<'_> {
         if let Some(text) = &file.schema {
             return self.declared_schema("/source/schema", text);
         }
-        if let Some(fields) = self.first_input().filter(|f| !matches!(format, "text" | "raw") || f.len() == 1) {
+        if let Some(fields) = self.first_input().filter(|f| !matches!(format, "text" | "raw") || f.len() == 1)
+        {
             return Some(schema_of(&fields));
         }
         let only = |name: &str, sql_type: &str| {
@@ -76,9 +79,12 @@ impl Lowering<'_> {
             "raw" => only("payload", "BYTES"),
             _ => {
                 self.problems.push(
-                    Diagnostic::new(Code::MissingPart, format!("a file source of format `{format}` needs a schema"))
-                        .pointer("/source/schema")
-                        .help("add `schema`, such as \"id BIGINT, name STRING\""),
+                    Diagnostic::new(
+                        Code::MissingPart,
+                        format!("a file source of format `{format}` needs a schema"),
+                    )
+                    .pointer("/source/schema")
+                    .help("add `schema`, such as \"id BIGINT, name STRING\""),
                 );
                 None
             }
@@ -144,9 +150,12 @@ impl Lowering<'_> {
                 }
                 Statement::StatementSet => {
                     self.problems.push(
-                        Diagnostic::new(Code::UnsupportedPart, "a statement set is made of all INSERTs of the job")
-                            .pointer(&from)
-                            .help("write the INSERTs as statements of their own"),
+                        Diagnostic::new(
+                            Code::UnsupportedPart,
+                            "a statement set is made of all INSERTs of the job",
+                        )
+                        .pointer(&from)
+                        .help("write the INSERTs as statements of their own"),
                     );
                     continue;
                 }
@@ -183,9 +192,12 @@ impl Lowering<'_> {
         }
         let Some(name) = created else {
             self.problems.push(
-                Diagnostic::new(Code::MissingPart, "no statement gives the operations and the sink their rows")
-                    .pointer("/source/statements")
-                    .help("end with a SELECT, or create a table or a view"),
+                Diagnostic::new(
+                    Code::MissingPart,
+                    "no statement gives the operations and the sink their rows",
+                )
+                .pointer("/source/statements")
+                .help("end with a SELECT, or create a table or a view"),
             );
             return None;
         };
@@ -210,7 +222,8 @@ fn split_glob(path: &str) -> (String, Option<String>) {
         return (path.to_owned(), None);
     }
     // What stays the same when Flink makes the path absolute.
-    let mut stable = folder.split_once("://").map_or(folder, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
+    let mut stable =
+        folder.split_once("://").map_or(folder, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
     while let Some(rest) = stable.strip_prefix("./").or_else(|| stable.strip_prefix("../")) {
         stable = rest;
     }

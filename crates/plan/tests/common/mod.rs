@@ -9,7 +9,12 @@ fn fields(text: &[(&str, &str)]) -> Vec<Field> {
     text.iter().map(|(name, ty)| Field { name: (*name).into(), sql_type: (*ty).into() }).collect()
 }
 
-fn function(name: &str, kind: FunctionKind, input: &[(&str, &str)], output: &[(&str, &str)]) -> (String, Function) {
+fn function(
+    name: &str,
+    kind: FunctionKind,
+    input: &[(&str, &str)],
+    output: &[(&str, &str)],
+) -> (String, Function) {
     let descriptor = FunctionDescriptor {
         name: name.into(),
         version: "0.1.0".into(),
@@ -24,21 +29,30 @@ fn function(name: &str, kind: FunctionKind, input: &[(&str, &str)], output: &[(&
 
 /// `tax(amount) -> total` with a parameter, `split(a, b) -> x, y`, `valid(amount)`, `decode(payload BYTES) -> id, name`.
 pub(crate) fn functions() -> Functions {
-    let mut tax = function("tax", FunctionKind::Map, &[("amount", "DOUBLE NOT NULL")], &[("total", "DOUBLE NOT NULL")]);
-    tax.1.descriptor.parameters = vec![
-        Parameter {
-            name: "rate".into(),
-            sql_type: "DOUBLE NOT NULL".into(),
-            default: Some(json!(0.2)),
-            description: "share".into(),
-        },
-    ];
+    let mut tax =
+        function("tax", FunctionKind::Map, &[("amount", "DOUBLE NOT NULL")], &[("total", "DOUBLE NOT NULL")]);
+    tax.1.descriptor.parameters = vec![Parameter {
+        name: "rate".into(),
+        sql_type: "DOUBLE NOT NULL".into(),
+        default: Some(json!(0.2)),
+        description: "share".into(),
+    }];
     Functions::from([
         tax,
-        function("split", FunctionKind::Map, &[("a", "BIGINT"), ("b", "BIGINT")], &[("x", "BIGINT"), ("y", "STRING")]),
+        function(
+            "split",
+            FunctionKind::Map,
+            &[("a", "BIGINT"), ("b", "BIGINT")],
+            &[("x", "BIGINT"), ("y", "STRING")],
+        ),
         function("valid", FunctionKind::Filter, &[("amount", "DOUBLE")], &[]),
         function("isEven", FunctionKind::Map, &[("id", "BIGINT")], &[("even", "BOOLEAN NOT NULL")]),
-        function("decode", FunctionKind::Map, &[("payload", "BYTES")], &[("id", "BIGINT NOT NULL"), ("name", "STRING")]),
+        function(
+            "decode",
+            FunctionKind::Map,
+            &[("payload", "BYTES")],
+            &[("id", "BIGINT NOT NULL"), ("name", "STRING")],
+        ),
     ])
 }
 
