@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
+use syn::visit::Visit;
 use syn::{DeriveInput, Field, Ident, Lifetime, LitStr, Type};
 
 use crate::attributes::{name, named_fields, only_lifetime, with_lifetimes};
@@ -53,7 +54,34 @@ pub(crate) fn derive(input: DeriveInput) -> syn::Result<TokenStream> {
     })
 }
 
+/// Numbers that SQL does not have. Told here, because the compiler would repeat the missing trait for every use of the row.
+fn check_type(ty: &Type) -> syn::Result<()> {
+    struct Numbers(syn::Result<()>);
+
+    impl<'ast> Visit<'ast> for Numbers {
+        fn visit_type_path(&mut self, path: &'ast syn::TypePath) {
+            let name = path.path.get_ident().map(Ident::to_string).unwrap_or_default();
+            let instead = match name.as_str() {
+                "u16" => "`i32`",
+                "u32" => "`i64`",
+                "u64" | "usize" => "`i64`, or `Decimal<20, 0>` for all its values",
+                "isize" => "`i64`",
+                "u128" | "i128" => "`Decimal<38, 0>`",
+                "char" => "`&str` or `String`",
+                _ => return syn::visit::visit_type_path(self, path),
+            };
+            self.0 =
+                Err(syn::Error::new_spanned(path, format!("SQL has no type for `{name}`: use {instead}")));
+        }
+    }
+
+    let mut numbers = Numbers(Ok(()));
+    numbers.visit_type(ty);
+    numbers.0
+}
+
 fn column(field: Field) -> syn::Result<Column> {
+    check_type(&field.ty)?;
     let (ident, mut name) = name(&field);
     let mut sql = None;
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("row")) {

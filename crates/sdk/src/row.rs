@@ -83,8 +83,9 @@ pub trait RowWriter: Default {
 
 /// A value that stands for a row of one field all alone.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no row by itself",
-    note = "a row is a struct with `#[derive(Row)]`, or a single value such as `i64`, `&str` or `&[u8]`"
+    message = "`{Self}` is not a single value",
+    note = "a row is a struct with `#[derive(Row)]`, or a single value such as `i64`, `&str` or `&[u8]`",
+    note = "an `Option` of a struct is no row: a map gives exactly one row for each row, and `#[flink_wasm::filter]` leaves rows out"
 )]
 pub trait SingleField: SqlType {}
 

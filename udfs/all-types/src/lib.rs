@@ -87,3 +87,85 @@ pub struct Inner<'a> {
 pub fn all_types(row: AllTypes<'_>) -> AllTypes<'_> {
     row
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flink_wasm::testing::{TestContext, batch, rows, run_map};
+
+    fn inner(id: i32) -> Inner<'static> {
+        Inner {
+            id, name: (id % 2 == 0).then_some("straße"), tags: vec!["", "t"], amount: Some(Decimal::MAX)
+        }
+    }
+
+    fn row(present: bool) -> AllTypes<'static> {
+        fn timestamp<T: std::str::FromStr>(text: &str) -> T {
+            text.parse().unwrap_or_else(|_| panic!("{text} is a timestamp"))
+        }
+        AllTypes {
+            boolean_field: present,
+            tinyint_field: i8::MIN,
+            smallint_field: i16::MIN,
+            int_field: i32::MIN,
+            bigint_field: i64::MIN,
+            float_field: f32::MIN_POSITIVE,
+            double_field: f64::NEG_INFINITY,
+            decimal_10_2: Decimal::MAX,
+            decimal_38_18: -Decimal::MAX,
+            char_5: "abcde",
+            varchar_20: "日本",
+            string_field: "",
+            binary_4: &[0, 1, 2, 3],
+            varbinary_8: &[255],
+            bytes_field: &[],
+            date_field: timestamp("9999-12-31"),
+            time_0: timestamp("12:34:56"),
+            time_3: timestamp("23:59:59.999"),
+            timestamp_0: timestamp("0000-01-01 00:00:00"),
+            timestamp_3: timestamp("0000-01-01 00:00:00.001"),
+            timestamp_6: timestamp("9999-12-31 23:59:59.999999"),
+            timestamp_9: timestamp("9999-12-31 23:59:59.999999999"),
+            timestamp_ltz_0: timestamp("0000-01-01 00:00:00Z"),
+            timestamp_ltz_3: timestamp("1969-12-31 23:59:59.999Z"),
+            timestamp_ltz_6: timestamp("1969-12-31 23:59:59.999999Z"),
+            timestamp_ltz_9: timestamp("0000-01-01 00:00:00.000000001Z"),
+            array_field: vec![i64::MAX, 0],
+            map_field: BTreeMap::from([("", 1), ("k", -1)]),
+            row_field: inner(1),
+            nullable_boolean: present.then_some(true),
+            nullable_tinyint: present.then_some(i8::MAX),
+            nullable_smallint: present.then_some(i16::MAX),
+            nullable_int: present.then_some(i32::MAX),
+            nullable_bigint: present.then_some(i64::MAX),
+            nullable_float: present.then_some(f32::MAX),
+            nullable_double: present.then_some(-0.0),
+            nullable_decimal: present.then_some(Decimal::MAX),
+            nullable_char: present.then_some("fghij"),
+            nullable_string: present.then_some("x"),
+            nullable_binary: present.then_some(&[0; 4]),
+            nullable_bytes: present.then_some(&[]),
+            nullable_date: present.then(|| timestamp("0000-01-01")),
+            nullable_time: present.then(|| timestamp("00:00:00.001")),
+            nullable_timestamp_3: present.then(|| timestamp("1970-01-01 00:00:00.001")),
+            nullable_timestamp_9: present.then(|| timestamp("1970-01-01 00:00:00.000000001")),
+            nullable_timestamp_ltz_3: present.then(|| timestamp("1970-01-01 00:00:00.001Z")),
+            nullable_timestamp_ltz_6: present.then(|| timestamp("1970-01-01 00:00:00.000001Z")),
+            nullable_array: present.then(|| vec![None, Some("a")]),
+            nullable_map: present.then(|| BTreeMap::from([(1, None), (2, Some(0.5))])),
+            nullable_row: present.then(|| inner(2)),
+            array_of_rows: vec![None, Some(inner(3))],
+            array_of_arrays: vec![vec![], vec![Some(1), None]],
+            map_of_rows: BTreeMap::from([(5, inner(4))]),
+        }
+    }
+
+    #[test]
+    fn every_type_comes_back() {
+        let input = [row(true), row(false), row(true)];
+        let batch = batch(input.clone());
+        let mapped = run_map::<all_types>("", &batch, &TestContext::new()).expect("no parameters");
+        assert_eq!(rows::<AllTypes<'_>>(&mapped.rows), input);
+        assert_eq!((&mapped.rows, mapped.failures.len()), (&batch, 0));
+    }
+}
