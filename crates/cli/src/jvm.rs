@@ -84,11 +84,6 @@ impl Jvm {
         }
     }
 
-    /// The process id, for a signal.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits for the end. An exit without an answer is a defect: its log is shown.
     pub fn finish(mut self, answered: bool) -> Result<()> {
         drop(self.child.stdin.take());

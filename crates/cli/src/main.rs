@@ -4,6 +4,9 @@
 //! Data goes to standard output, progress and errors to standard error. Exit codes: 0 done,
 //! 1 the input is wrong or the job failed, 2 wrong usage, 3 a defect of ours.
 
+// In a program `pub` says what a module offers to the others.
+#![allow(unreachable_pub)]
+
 use std::process::ExitCode;
 
 use clap::Parser;
