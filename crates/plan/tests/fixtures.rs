@@ -1,6 +1,8 @@
 //! Every job definition of `tests/fixtures/ir`: it is read, its canonical form is stable, and it becomes either a plan or
 //! diagnostics that say what is missing and where. Golden files lie beside the fixtures; `BLESS=1` writes them.
 
+mod common;
+
 use std::fmt::Write;
 use std::path::Path;
 
@@ -58,4 +60,23 @@ fn generations_of_one_job_are_one_job() {
     let read = |name: &str| parse(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap().job;
     assert_eq!(read("quick-start.json"), read("quick-start.first-generation.json"));
     assert_eq!(read("quick-start.json").operations, read("quick-start.third-generation.json").operations);
+}
+
+#[test]
+fn the_guide_s_examples_can_be_run() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/job-definition.md");
+    let guide = std::fs::read_to_string(path).unwrap();
+    let blocks: Vec<&str> =
+        guide.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let job = |source: &str| format!(r#"{{"source": {source}, "sink": {{"type": "console"}}}}"#);
+    let jobs: Vec<String> = blocks
+        .iter()
+        .filter(|block| block.starts_with('{'))
+        .map(|block| if block.contains("\"source\"") { (*block).to_owned() } else { job(block) })
+        .collect();
+    assert_eq!(jobs.len(), 3);
+    for text in jobs {
+        assert_eq!(parse(&text).unwrap().warnings, vec![], "{text}");
+        common::plan_of(&text).unwrap_or_else(|problems| panic!("{problems}{text}"));
+    }
 }

@@ -148,7 +148,7 @@ impl Lowering<'_> {
                     }
                     continue;
                 }
-                Statement::StatementSet => {
+                Statement::InsertSet => {
                     self.problems.push(
                         Diagnostic::new(
                             Code::UnsupportedPart,

@@ -14,7 +14,7 @@ pub(super) enum Statement {
     /// `SET 'key' = 'value'`.
     Set,
     /// `EXECUTE STATEMENT SET`, `BEGIN STATEMENT SET`, `END`: this product makes the set itself.
-    StatementSet,
+    InsertSet,
     /// Anything else, `INSERT` among them.
     Other,
     /// Nothing.
@@ -43,7 +43,7 @@ pub(super) fn classify(sql: &str) -> Statement {
     let Some(first) = tokens.first() else { return Statement::Empty };
     let is = |at: usize, word: &str| tokens.get(at).is_some_and(|t: &Tok| t.is_word(word));
     if is(0, "EXECUTE") && is(1, "STATEMENT") || is(0, "BEGIN") && is(1, "STATEMENT") || is(0, "END") {
-        return Statement::StatementSet;
+        return Statement::InsertSet;
     }
     if tokens.iter().any(|t| t.token == Token::SemiColon) {
         return Statement::Several;
@@ -116,7 +116,7 @@ mod tests {
             ("INSERT INTO a SELECT 1", Statement::Other),
             ("CREATE CATALOG c WITH ('type'='x')", Statement::Other),
             ("SET 'table.local-time-zone' = 'UTC'", Statement::Set),
-            ("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; END", Statement::StatementSet),
+            ("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; END", Statement::InsertSet),
             ("SELECT 1; SELECT 2", Statement::Several),
             (" ; ", Statement::Empty),
             ("SELECT 'never closed", Statement::Other),
