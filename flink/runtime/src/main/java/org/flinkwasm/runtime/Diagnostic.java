@@ -145,7 +145,7 @@ public final class Diagnostic implements Serializable {
     public String toString() {
         StringBuilder text = new StringBuilder(code).append(": ").append(message);
         for (Map.Entry<String, String> fact : facts.entrySet()) {
-            if (!message.contains(fact.getValue())) {
+            if (!message.contains("`" + fact.getValue() + "`")) {
                 text.append("\n  ").append(fact.getKey()).append(": ").append(fact.getValue());
             }
         }

@@ -76,7 +76,7 @@ final class EmbeddedRun {
             } catch (TimeoutException e) {
                 showState(client);
                 long now = System.currentTimeMillis();
-                if (now >= nextProgress) {
+                if (now >= nextProgress && (shown == null || !shown.isGloballyTerminalState())) {
                     nextProgress = now + PROGRESS_PERIOD_MS;
                     events.print(withCounts(Events.event("progress")));
                 }

@@ -14,8 +14,13 @@ public final class SidecarException extends DiagnosticException {
 
     /** The exception for a diagnostic: {@link WasmFunctionException} when trying again can't help. */
     public static DiagnosticException of(Diagnostic diagnostic) {
+        return of(diagnostic, null);
+    }
+
+    /** The same, with what caused it. */
+    public static DiagnosticException of(Diagnostic diagnostic, Throwable cause) {
         return ErrorCode.isDeterministic(diagnostic.code())
                 ? new WasmFunctionException(diagnostic)
-                : new SidecarException(diagnostic, null);
+                : new SidecarException(diagnostic, cause);
     }
 }

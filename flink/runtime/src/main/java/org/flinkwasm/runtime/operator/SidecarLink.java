@@ -13,6 +13,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.function.UnaryOperator;
 
 /**
  * The open connection of a subtask with its reader thread. That thread receives frames and hands them to the mailbox, nothing else: state,
@@ -28,6 +29,7 @@ final class SidecarLink implements Closeable {
     private final String socket;
     private final MailboxExecutor mailbox;
     private final ReplyHandler handler;
+    private final UnaryOperator<DiagnosticException> describer;
     private final Thread reader;
     private final ConcurrentLinkedQueue<ByteBuilder> buffers = new ConcurrentLinkedQueue<>();
     private volatile DiagnosticException failure;
@@ -43,12 +45,14 @@ final class SidecarLink implements Closeable {
             String socket,
             MailboxExecutor mailbox,
             ReplyHandler handler,
+            UnaryOperator<DiagnosticException> describer,
             String threadName,
             ClassLoader classLoader) {
         this.connection = connection;
         this.socket = socket;
         this.mailbox = mailbox;
         this.handler = handler;
+        this.describer = describer;
         reader = new Thread(this::receiveReplies, threadName);
         reader.setDaemon(true);
         reader.setContextClassLoader(classLoader);
@@ -61,7 +65,7 @@ final class SidecarLink implements Closeable {
         } catch (IOException e) {
             // A sidecar that sent ERROR and hung up broke this write: the reader has, or will have, the reason.
             reader.join(READER_JOIN_MS);
-            throw failure != null ? failure : lost(e);
+            throw failure != null ? failure : describer.apply(lost(e));
         }
     }
 
@@ -94,7 +98,8 @@ final class SidecarLink implements Closeable {
         }
     }
 
-    private void fail(DiagnosticException reason) {
+    private void fail(DiagnosticException undescribed) {
+        DiagnosticException reason = describer.apply(undescribed);
         failure = reason;
         if (closing) {
             return;

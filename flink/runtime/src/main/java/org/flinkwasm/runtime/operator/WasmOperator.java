@@ -131,7 +131,13 @@ public final class WasmOperator extends AbstractStreamOperator<RowData>
         registerMetrics();
         String socket = socketPath();
         link = new SidecarLink(
-                connect(socket), socket, mailbox, this::onReply, "wasm reader of " + spec.operatorName(), getUserCodeClassloader());
+                connect(socket),
+                socket,
+                mailbox,
+                this::onReply,
+                this::failed,
+                "wasm reader of " + spec.operatorName(),
+                getUserCodeClassloader());
     }
 
     private static BatchWriter writer(List<Column> columns) {
@@ -230,8 +236,7 @@ public final class WasmOperator extends AbstractStreamOperator<RowData>
                 }
             } catch (DiagnosticException e) {
                 closeQuietly(connection);
-                e.diagnostic().function(spec.function(), spec.component());
-                throw SidecarException.of(e.diagnostic());
+                throw failed(e);
             } catch (RuntimeException e) {
                 closeQuietly(connection);
                 throw e;
@@ -430,28 +435,36 @@ public final class WasmOperator extends AbstractStreamOperator<RowData>
 
     private void emit(Bundle bundle) throws Exception {
         read(bundle);
-        int controls = bundle.controlCount();
+        int emissions = spec.kind() == Kind.MAP ? reply.emissionCount() : 1;
+        int row = 0;
         int control = 0;
-        for (int row = 0; row < bundle.rows; row++) {
-            while (control < controls && bundle.controlPosition(control) <= row) {
-                emitControl(bundle.control(control++));
+        for (int emission = 0; emission < emissions; emission++) {
+            int end = spec.kind() == Kind.MAP ? reply.show(emission, outputReader) : bundle.rows;
+            for (; row < end; row++) {
+                while (control < bundle.controlCount() && bundle.controlPosition(control) <= row) {
+                    emitControl(bundle.control(control++));
+                }
+                emitRow(bundle, row);
             }
-            if (spec.kind() == Kind.FILTER && !reply.keeps(row)) {
-                continue;
-            }
-            resultRow.setRowId(row);
-            long timestamp = bundle.timestamp(row);
-            if (timestamp == Bundle.NO_TIMESTAMP) {
-                resultRecord.replace(resultRow);
-                resultRecord.eraseTimestamp();
-            } else {
-                resultRecord.replace(resultRow, timestamp);
-            }
-            output.collect(resultRecord);
         }
-        while (control < controls) {
+        while (control < bundle.controlCount()) {
             emitControl(bundle.control(control++));
         }
+    }
+
+    private void emitRow(Bundle bundle, int row) {
+        if (spec.kind() == Kind.FILTER && !reply.keeps(row)) {
+            return;
+        }
+        resultRow.setRowId(row);
+        long timestamp = bundle.timestamp(row);
+        if (timestamp == Bundle.NO_TIMESTAMP) {
+            resultRecord.replace(resultRow);
+            resultRecord.eraseTimestamp();
+        } else {
+            resultRecord.replace(resultRow, timestamp);
+        }
+        output.collect(resultRecord);
     }
 
     private void read(Bundle bundle) {
@@ -479,9 +492,9 @@ public final class WasmOperator extends AbstractStreamOperator<RowData>
         }
     }
 
+    /** The same failure, with the function and component named. Touches no state: any thread may call it. */
     private DiagnosticException failed(DiagnosticException e) {
-        e.diagnostic().function(spec.function(), spec.component());
-        return SidecarException.of(e.diagnostic());
+        return SidecarException.of(e.diagnostic().function(spec.function(), spec.component()), e.getCause());
     }
 
     @Override

@@ -41,6 +41,13 @@ public final class BatchReader {
         }
     }
 
+    /** Lets the batch's first row have this number for the vectors. */
+    void startAt(int row) {
+        for (ColumnReader column : columns) {
+            column.startAt(row);
+        }
+    }
+
     /** The columns as Flink's vectors. */
     public ColumnVector[] vectors() {
         return columns.clone();

@@ -41,6 +41,8 @@ abstract class ColumnReader implements ColumnVector {
     /** Where the cells start. */
     int start;
     private int cellCount;
+    /** The number of the first cell. */
+    int first;
     /** Where the bitmap of present cells starts, or -1 if all are. */
     private int validity = -1;
 
@@ -81,6 +83,7 @@ abstract class ColumnReader implements ColumnVector {
     /** Reads header and sections at the cursor. */
     final void read(Cursor cursor, int expectedCells) {
         bytes = cursor.bytes;
+        first = 0;
         int header = cursor.takeInt("the header of a column");
         cellCount = cursor.takeInt("the header of a column");
         if ((header & 0xff) != kind.ordinal() || header >>> 9 != 0) {
@@ -92,6 +95,10 @@ abstract class ColumnReader implements ColumnVector {
         }
         validity = (header & 0x100) == 0 ? -1 : cursor.section((cellCount + 7L) >> 3, "validity");
         readCells(cursor, cellCount);
+    }
+
+    final void startAt(int cell) {
+        first = cell;
     }
 
     void readCells(Cursor cursor, int cells) {
@@ -117,7 +124,8 @@ abstract class ColumnReader implements ColumnVector {
 
     @Override
     public final boolean isNullAt(int i) {
-        return validity >= 0 && (bytes[validity + (i >> 3)] >> (i & 7) & 1) == 0;
+        int cell = i - first;
+        return validity >= 0 && (bytes[validity + (cell >> 3)] >> (cell & 7) & 1) == 0;
     }
 
     private static final class BooleanReader extends ColumnReader implements BooleanColumnVector {
@@ -132,7 +140,8 @@ abstract class ColumnReader implements ColumnVector {
 
         @Override
         public boolean getBoolean(int i) {
-            return (bytes[start + (i >> 3)] >> (i & 7) & 1) != 0;
+            int cell = i - first;
+            return (bytes[start + (cell >> 3)] >> (cell & 7) & 1) != 0;
         }
     }
 
@@ -143,7 +152,7 @@ abstract class ColumnReader implements ColumnVector {
 
         @Override
         public byte getByte(int i) {
-            return bytes[start + i];
+            return bytes[start + i - first];
         }
     }
 
@@ -154,7 +163,7 @@ abstract class ColumnReader implements ColumnVector {
 
         @Override
         public short getShort(int i) {
-            return LittleEndian.getShort(bytes, start + i * 2);
+            return LittleEndian.getShort(bytes, start + (i - first) * 2);
         }
     }
 
@@ -165,7 +174,7 @@ abstract class ColumnReader implements ColumnVector {
 
         @Override
         public int getInt(int i) {
-            return LittleEndian.getInt(bytes, start + i * 4);
+            return LittleEndian.getInt(bytes, start + (i - first) * 4);
         }
     }
 
@@ -176,7 +185,7 @@ abstract class ColumnReader implements ColumnVector {
 
         @Override
         public long getLong(int i) {
-            return LittleEndian.getLong(bytes, start + i * 8);
+            return LittleEndian.getLong(bytes, start + (i - first) * 8);
         }
     }
 
@@ -187,7 +196,7 @@ abstract class ColumnReader implements ColumnVector {
 
         @Override
         public float getFloat(int i) {
-            return Float.intBitsToFloat(LittleEndian.getInt(bytes, start + i * 4));
+            return Float.intBitsToFloat(LittleEndian.getInt(bytes, start + (i - first) * 4));
         }
     }
 
@@ -198,7 +207,7 @@ abstract class ColumnReader implements ColumnVector {
 
         @Override
         public double getDouble(int i) {
-            return Double.longBitsToDouble(LittleEndian.getLong(bytes, start + i * 8));
+            return Double.longBitsToDouble(LittleEndian.getLong(bytes, start + (i - first) * 8));
         }
     }
 
@@ -209,7 +218,7 @@ abstract class ColumnReader implements ColumnVector {
 
         @Override
         public DecimalData getDecimal(int i, int precision, int scale) {
-            int at = start + i * 16;
+            int at = start + (i - first) * 16;
             return DecimalData.isCompact(precision)
                     ? DecimalData.fromUnscaledLong(LittleEndian.getLong(bytes, at), precision, scale)
                     : DecimalData.fromUnscaledBytes(bigEndian(bytes, at), precision, scale);
@@ -235,12 +244,12 @@ abstract class ColumnReader implements ColumnVector {
         @Override
         public TimestampData getTimestamp(int i, int precision) {
             if (declared <= 3) {
-                return TimestampData.fromEpochMillis(LittleEndian.getLong(bytes, start + i * 8));
+                return TimestampData.fromEpochMillis(LittleEndian.getLong(bytes, start + (i - first) * 8));
             } else if (declared <= 6) {
-                long micros = LittleEndian.getLong(bytes, start + i * 8);
+                long micros = LittleEndian.getLong(bytes, start + (i - first) * 8);
                 return TimestampData.fromEpochMillis(Math.floorDiv(micros, 1_000L), (int) Math.floorMod(micros, 1_000L) * 1_000);
             }
-            int at = start + i * 16;
+            int at = start + (i - first) * 16;
             long low = LittleEndian.getLong(bytes, at);
             if (LittleEndian.getLong(bytes, at + 8) == low >> 63) {
                 return TimestampData.fromEpochMillis(Math.floorDiv(low, NANOS_PER_MILLI), (int) Math.floorMod(low, NANOS_PER_MILLI));
@@ -269,8 +278,8 @@ abstract class ColumnReader implements ColumnVector {
 
         @Override
         public Bytes getBytes(int i) {
-            int from = LittleEndian.getInt(bytes, offsets + i * 4);
-            return new Bytes(bytes, start + from, LittleEndian.getInt(bytes, offsets + i * 4 + 4) - from);
+            int from = LittleEndian.getInt(bytes, offsets + (i - first) * 4);
+            return new Bytes(bytes, start + from, LittleEndian.getInt(bytes, offsets + (i - first) * 4 + 4) - from);
         }
     }
 
@@ -290,8 +299,8 @@ abstract class ColumnReader implements ColumnVector {
 
         @Override
         public ArrayData getArray(int i) {
-            int from = LittleEndian.getInt(bytes, start + i * 4);
-            return new ColumnarArrayData(elements, from, LittleEndian.getInt(bytes, start + i * 4 + 4) - from);
+            int from = LittleEndian.getInt(bytes, start + (i - first) * 4);
+            return new ColumnarArrayData(elements, from, LittleEndian.getInt(bytes, start + (i - first) * 4 + 4) - from);
         }
     }
 
@@ -316,8 +325,8 @@ abstract class ColumnReader implements ColumnVector {
 
         @Override
         public MapData getMap(int i) {
-            int from = LittleEndian.getInt(bytes, start + i * 4);
-            return new ColumnarMapData(keys, values, from, LittleEndian.getInt(bytes, start + i * 4 + 4) - from);
+            int from = LittleEndian.getInt(bytes, start + (i - first) * 4);
+            return new ColumnarMapData(keys, values, from, LittleEndian.getInt(bytes, start + (i - first) * 4 + 4) - from);
         }
     }
 
@@ -340,7 +349,7 @@ abstract class ColumnReader implements ColumnVector {
 
         @Override
         public ColumnarRowData getRow(int i) {
-            return new ColumnarRowData(batch, i);
+            return new ColumnarRowData(batch, i - first);
         }
     }
 }

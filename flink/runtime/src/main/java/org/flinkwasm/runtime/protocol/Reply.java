@@ -13,7 +13,15 @@ public final class Reply {
     private int failureCount;
     private int keep;
     private byte[] bytes;
+    private int length;
     private String trailer;
+
+    // Where each emission starts, and which one the output's reader shows.
+    private int[] emissionStarts = new int[4];
+    private int emissionCount;
+    private int shown;
+    private int shownRows;
+    private int shownFirst;
 
     /** A reader of replies of a map function, or of a filter function. */
     public Reply(boolean isFilter) {
@@ -21,12 +29,13 @@ public final class Reply {
     }
 
     /**
-     * Reads the reply to a bundle of {@code rows} rows; {@code output} then shows the rows of a map function.
+     * Reads the reply to a bundle of {@code rows} rows; {@code output} then shows the last emission of a map function.
      *
      * @throws ProtocolException if the bytes are no such reply
      */
     public void read(byte[] payload, int length, int rows, BatchReader output) {
         bytes = payload;
+        this.length = length;
         Cursor cursor = new Cursor(payload, 0, length);
         int kind = cursor.takeInt("the header of a reply");
         failureCount = cursor.takeCount("the number of failures");
@@ -41,7 +50,7 @@ public final class Reply {
         if (isFilter) {
             readKeep(cursor, emissions, rows);
         } else {
-            readEmissions(cursor, emissions, rows - failureCount, output);
+            readEmissions(cursor, emissions, rows, output);
         }
         readFailures(cursor, rows);
         int at = cursor.take(trailerBytes, "the trailer");
@@ -60,29 +69,66 @@ public final class Reply {
         keep = cursor.section((rows + 7L) >> 3, "the bitmap of rows to keep");
     }
 
-    /** A map function has one output; its rows stand in the order of the input. */
-    private void readEmissions(Cursor cursor, int emissions, int expected, BatchReader output) {
-        if (emissions == 0 && expected == 0) {
-            return;
+    /** A map function has one output; its rows stand in the order of the input, all of them in one emission or some in each of several. */
+    private void readEmissions(Cursor cursor, int emissions, int rows, BatchReader output) {
+        emissionCount = emissions;
+        if (emissions > emissionStarts.length) {
+            if (emissions > rows) {
+                throw ProtocolException.violation("a reply with " + emissions + " emissions for " + rows + " rows");
+            }
+            emissionStarts = new int[emissions];
         }
-        int outputNumber = emissions == 1 ? cursor.takeInt("the number of an output") : -1;
-        if (outputNumber != 0) {
-            throw ProtocolException.violation("a map's reply with " + emissions + " emissions, expected one, to output 0");
+        int next = 0;
+        int total = 0;
+        for (int i = 0; i < emissions; i++) {
+            emissionStarts[i] = cursor.at();
+            next = readEmission(cursor, i, next, rows, output);
+            total += shownRows;
         }
-        int rows = cursor.takeCount("the number of rows");
-        if (rows != expected) {
-            throw ProtocolException.violation("a map's reply with " + rows + " rows, expected " + expected);
+        if (total != rows - failureCount) {
+            throw ProtocolException.violation(
+                    "a map's reply with " + total + " rows and " + failureCount + " failures for " + rows + " rows");
         }
-        int origins = cursor.section(rows * 4L, "the origins of rows");
-        int previous = -1;
-        for (int i = 0; i < rows; i++) {
+    }
+
+    /** Reads one emission and says which row of the input may be the next. */
+    private int readEmission(Cursor cursor, int index, int next, int rows, BatchReader output) {
+        int number = cursor.takeInt("the number of an output");
+        shownRows = cursor.takeCount("the number of rows");
+        if (number != 0 || shownRows > rows) {
+            throw ProtocolException.violation("a map's emission of " + shownRows + " rows to output " + Integer.toUnsignedString(number));
+        }
+        int origins = cursor.section(shownRows * 4L, "the origins of rows");
+        int expected = next;
+        for (int i = 0; i < shownRows; i++) {
             int origin = LittleEndian.getInt(bytes, origins + i * 4);
-            if (origin <= previous || origin >= expected + failureCount) {
+            if (origin < expected || origin >= rows || failureCount == 0 && origin != expected) {
                 throw ProtocolException.violation("the origins of a map's rows are out of order");
             }
-            previous = origin;
+            expected = origin + 1;
         }
-        output.read(cursor, rows);
+        shown = index;
+        shownFirst = next;
+        output.read(cursor, shownRows);
+        output.startAt(next);
+        return expected;
+    }
+
+    public int emissionCount() {
+        return emissionCount;
+    }
+
+    /**
+     * Lets {@code output} show an emission, at the positions of the rows that it belongs to. Emissions are shown in order.
+     *
+     * @return the position behind its last row
+     */
+    public int show(int emission, BatchReader output) {
+        if (emission != shown) {
+            int next = emission == 0 ? 0 : shownFirst + shownRows;
+            readEmission(new Cursor(bytes, emissionStarts[emission], length), emission, next, Integer.MAX_VALUE, output);
+        }
+        return shownFirst + shownRows;
     }
 
     private void readFailures(Cursor cursor, int rows) {
