@@ -2,6 +2,7 @@
 
 use quote::format_ident;
 use syn::ext::IdentExt;
+use syn::visit::Visit;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     Attribute, Data, DeriveInput, Expr, Field, Fields, GenericParam, Ident, Lifetime, Lit, Meta, Type,
@@ -60,6 +61,21 @@ pub(crate) fn only_lifetime(input: &DeriveInput) -> syn::Result<Option<Lifetime>
         }
     }
     Ok(lifetime)
+}
+
+/// Whether `'static` is written anywhere in the type.
+pub(crate) fn mentions_static(ty: &Type) -> bool {
+    struct Find(bool);
+
+    impl<'ast> Visit<'ast> for Find {
+        fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
+            self.0 |= lifetime.ident == "static";
+        }
+    }
+
+    let mut find = Find(false);
+    find.visit_type(ty);
+    find.0
 }
 
 /// The type with every lifetime, written or left out of a reference, replaced.

@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::{DeriveInput, Field, Ident, Lifetime, LitStr, Type};
 
-use crate::attributes::{name, named_fields, only_lifetime, with_lifetimes};
+use crate::attributes::{mentions_static, name, named_fields, only_lifetime, with_lifetimes};
 
 struct Column {
     ident: Ident,
@@ -40,7 +40,10 @@ pub(crate) fn derive(input: DeriveInput) -> syn::Result<TokenStream> {
         }
     }
     let checks = columns.iter().filter_map(check_sql);
-    let reading = reading(&input, lifetime.as_ref(), &columns);
+    // What lives for ever can't be read out of a batch: such a row is for output only.
+    let reading = (!columns.iter().any(|column| mentions_static(&column.ty)))
+        .then(|| reading(&input, lifetime.as_ref(), &columns));
+    let typing = typing(&input, lifetime.as_ref(), &columns);
     let writing = writing(&input, lifetime.as_ref(), &columns);
     Ok(quote! {
         #[doc(hidden)]
@@ -48,6 +51,7 @@ pub(crate) fn derive(input: DeriveInput) -> syn::Result<TokenStream> {
         const _: () = {
             use ::flink_wasm::__rt;
             #(#checks)*
+            #typing
             #reading
             #writing
         };
@@ -178,6 +182,21 @@ fn fields(columns: &[Column]) -> TokenStream {
     quote!(::std::vec![#(#fields),*])
 }
 
+fn typing(input: &DeriveInput, lifetime: Option<&Lifetime>, columns: &[Column]) -> TokenStream {
+    let row = &input.ident;
+    let row_generics = lifetime.map(|lifetime| quote!(<#lifetime>));
+    let fields = fields(columns);
+    quote! {
+        impl #row_generics __rt::SqlType for #row #row_generics {
+            const FAMILY: __rt::Family = __rt::Family::Other;
+
+            fn sql_type() -> ::std::string::String {
+                __rt::row_type(&#fields)
+            }
+        }
+    }
+}
+
 fn reading(input: &DeriveInput, lifetime: Option<&Lifetime>, columns: &[Column]) -> TokenStream {
     let (row, visibility) = (&input.ident, &input.vis);
     let row_generics = lifetime.map(|lifetime| quote!(<#lifetime>));
@@ -219,14 +238,6 @@ fn reading(input: &DeriveInput, lifetime: Option<&Lifetime>, columns: &[Column])
             #[inline]
             fn is_null(&self, index: usize) -> bool {
                 self.__validity.is_null(index)
-            }
-        }
-
-        impl #row_generics __rt::SqlType for #row #row_generics {
-            const FAMILY: __rt::Family = __rt::Family::Other;
-
-            fn sql_type() -> ::std::string::String {
-                __rt::row_type(&#fields)
             }
         }
 

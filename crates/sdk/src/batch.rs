@@ -151,7 +151,7 @@ impl Bitmap {
     /// Adds a bit.
     #[inline]
     pub fn push(&mut self, bit: bool) {
-        if self.len % 8 == 0 {
+        if self.len.is_multiple_of(8) {
             self.bits.push(0);
         }
         if let (true, Some(last)) = (bit, self.bits.last_mut()) {
@@ -162,7 +162,7 @@ impl Bitmap {
 
     /// Adds ones until there are `len` bits.
     pub fn fill(&mut self, len: usize) {
-        while self.len < len && self.len % 8 != 0 {
+        while self.len < len && !self.len.is_multiple_of(8) {
             self.push(true);
         }
         let whole = len.saturating_sub(self.len) / 8;

@@ -74,7 +74,7 @@
 //! # Rows
 //!
 //! A row is a struct with `#[derive(Row)]`. Its fields are columns, found by name. A struct may borrow from the batch (one
-//! lifetime): then nothing is copied or allocated for a row.
+//! lifetime): then nothing is copied or allocated for a row. A struct with a `&'static str` can be given, and not be taken.
 //!
 //! | Rust | SQL |
 //! |---|---|

@@ -32,7 +32,8 @@ pub fn row_type(fields: &[Field]) -> String {
 #[diagnostic::on_unimplemented(
     message = "a function can't take `{Self}` as its row",
     label = "not a row",
-    note = "take a struct with `#[derive(Row)]`, or a single value such as `i64`, `&str` or `&[u8]`"
+    note = "take a struct with `#[derive(Row)]`, or a single value such as `i64`, `&str` or `&[u8]`",
+    note = "a struct that mentions `'static` can be given only: what is read lives as long as its batch"
 )]
 pub trait Input<'a>: Sized {
     /// Readers of all columns.

@@ -68,6 +68,17 @@ fn double(value: i64) -> Option<i64> {
     value.checked_mul(2)
 }
 
+#[derive(Row)]
+struct Labelled<'a> {
+    text: &'a str,
+    label: Option<&'static str>,
+}
+
+#[flink_wasm::map]
+fn label(value: &str) -> Labelled<'_> {
+    Labelled { text: value, label: value.is_empty().then_some("empty") }
+}
+
 fn field(name: &str, sql_type: &str) -> Field {
     Field { name: name.into(), sql_type: sql_type.into() }
 }
@@ -145,6 +156,17 @@ fn a_filter_answers_every_row() {
     let filtered = run_filter::<large>("", &orders(), &TestContext::new()).expect("no parameters");
     assert_eq!(filtered.keep, [true, false, false]);
     assert_eq!(filtered.failures, [RowFailure { row: 1, message: "no amount".into() }]);
+}
+
+#[test]
+fn an_output_may_hold_constants() {
+    #[derive(Debug, PartialEq, Row)]
+    struct Read {
+        text: String,
+        label: Option<String>,
+    }
+    let mapped = run_map::<label>("", &batch([""]), &TestContext::new()).expect("no parameters");
+    assert_eq!(rows::<Read>(&mapped.rows), [Read { text: String::new(), label: Some("empty".into()) }]);
 }
 
 #[test]

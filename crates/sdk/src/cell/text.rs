@@ -12,7 +12,7 @@ pub struct BytesReader<'a> {
     validity: Validity<'a>,
 }
 
-fn varlen<'a>(column: &'a Column, place: Place, cells: usize) -> (&'a [u32], &'a [u8]) {
+fn varlen(column: &Column, place: Place, cells: usize) -> (&[u32], &[u8]) {
     let Cells::Varlen(Varlen { offsets, data }) = &column.cells else { place.wrong_kind(&column.cells) };
     let end = place.check_offsets(offsets, cells);
     place.check_length("bytes of data", data.len(), end);
