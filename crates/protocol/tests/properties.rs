@@ -1,0 +1,270 @@
+//! Random schemas and rows survive every way there and back; random bytes never do harm.
+
+use flink_wasm_protocol::batch::{BatchView, BatchWriter, ColumnView, RawColumn};
+use flink_wasm_protocol::bundle::{Bundle, encode_bundle};
+use flink_wasm_protocol::frame::{FrameHeader, FrameType, HEADER_BYTES};
+use flink_wasm_protocol::handshake::{ErrorFrame, FunctionKind, Hello, Open, decode_json};
+use flink_wasm_protocol::json::{batch_to_rows, rows_to_batch, schema_of};
+use flink_wasm_protocol::reply::{LogLevel, LogLine, Reply, ReplyBody, ReplyWriter, Trailer};
+use flink_wasm_protocol::{Cell, DataType, LogicalType, RowField, Schema};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const DAY_MS: i64 = 86_400_000;
+/// 0001-01-01 and 9999-12-31: the dates that SQL text can hold.
+const DAYS: std::ops::RangeInclusive<i64> = -719_162..=2_932_896;
+
+fn leaf() -> impl Strategy<Value = LogicalType> {
+    prop_oneof![
+        Just(LogicalType::Boolean),
+        Just(LogicalType::TinyInt),
+        Just(LogicalType::SmallInt),
+        Just(LogicalType::Int),
+        Just(LogicalType::BigInt),
+        Just(LogicalType::Float),
+        Just(LogicalType::Double),
+        (1_u8..=38)
+            .prop_flat_map(|precision| (Just(precision), 0..=precision))
+            .prop_map(|(precision, scale)| LogicalType::Decimal { precision, scale }),
+        (1_u32..20).prop_map(LogicalType::Char),
+        (1_u32..20).prop_map(LogicalType::VarChar),
+        (1_u32..20).prop_map(LogicalType::Binary),
+        (1_u32..20).prop_map(LogicalType::VarBinary),
+        Just(LogicalType::Date),
+        (0_u8..=9).prop_map(LogicalType::Time),
+        (0_u8..=9).prop_map(LogicalType::Timestamp),
+        (0_u8..=9).prop_map(LogicalType::TimestampLtz),
+    ]
+}
+
+fn nullability(logical: impl Strategy<Value = LogicalType>) -> impl Strategy<Value = DataType> {
+    (logical, any::<bool>()).prop_map(|(logical, nullable)| DataType { logical, nullable })
+}
+
+fn data_type() -> impl Strategy<Value = DataType> {
+    nullability(leaf()).prop_recursive(3, 12, 3, |inner| {
+        let row = (vec(inner.clone(), 0..4)).prop_map(|types| {
+            let field = |(index, data_type)| RowField { name: format!("f{index} `x`"), data_type };
+            LogicalType::Row(types.into_iter().enumerate().map(field).collect())
+        });
+        nullability(prop_oneof![
+            inner.clone().prop_map(|element| LogicalType::Array(Box::new(element))),
+            (nullability(leaf()), inner).prop_map(|(mut key, value)| {
+                key.nullable = false;
+                LogicalType::Map(Box::new(key), Box::new(value))
+            }),
+            row,
+        ])
+    })
+}
+
+fn cell(data_type: &DataType) -> BoxedStrategy<Cell> {
+    let present = match data_type.logical.clone() {
+        LogicalType::Boolean => any::<bool>().prop_map(Cell::Boolean).boxed(),
+        LogicalType::TinyInt => any::<i8>().prop_map(Cell::Int8).boxed(),
+        LogicalType::SmallInt => any::<i16>().prop_map(Cell::Int16).boxed(),
+        LogicalType::Int => any::<i32>().prop_map(Cell::Int32).boxed(),
+        LogicalType::BigInt => any::<i64>().prop_map(Cell::Int64).boxed(),
+        // One NaN is like another.
+        LogicalType::Float => any::<f32>()
+            .prop_map(|value| Cell::Float32(if value.is_nan() { f32::NAN } else { value }))
+            .boxed(),
+        LogicalType::Double => any::<f64>()
+            .prop_map(|value| Cell::Float64(if value.is_nan() { f64::NAN } else { value }))
+            .boxed(),
+        LogicalType::Decimal { precision, .. } => {
+            let most = 10_i128.pow(precision.into()) - 1;
+            (-most..=most).prop_map(Cell::Int128).boxed()
+        }
+        LogicalType::Char(length) | LogicalType::VarChar(length) => vec(any::<char>(), 0..=length as usize)
+            .prop_map(|text| Cell::Text(text.into_iter().collect()))
+            .boxed(),
+        LogicalType::Binary(length) | LogicalType::VarBinary(length) => {
+            vec(any::<u8>(), 0..=length as usize).prop_map(Cell::Bytes).boxed()
+        }
+        LogicalType::Date => DAYS.prop_map(|days| Cell::Int32(days as i32)).boxed(),
+        LogicalType::Time(_) => (0..DAY_MS as i32).prop_map(Cell::Int32).boxed(),
+        LogicalType::Timestamp(precision) | LogicalType::TimestampLtz(precision) => {
+            (DAYS, 0..DAY_MS, 0_i64..1_000_000)
+                .prop_map(move |(days, millis, nanos)| match precision {
+                    0..=3 => Cell::Int64(days * DAY_MS + millis),
+                    4..=6 => Cell::Int64((days * DAY_MS + millis) * 1000 + nanos / 1000),
+                    _ => Cell::Int128(i128::from(days * DAY_MS + millis) * 1_000_000 + i128::from(nanos)),
+                })
+                .boxed()
+        }
+        LogicalType::Array(element) => vec(cell(&element), 0..4).prop_map(Cell::Array).boxed(),
+        LogicalType::Map(key, value) => vec((cell(&key), cell(&value)), 0..4)
+            .prop_map(|mut entries| {
+                // JSON objects have each key once.
+                let mut seen = Vec::new();
+                entries.retain(|(key, _)| {
+                    let is_new = !seen.contains(&format!("{key:?}"));
+                    seen.push(format!("{key:?}"));
+                    is_new
+                });
+                Cell::Map(entries)
+            })
+            .boxed(),
+        LogicalType::Row(fields) => {
+            fields.iter().map(|field| cell(&field.data_type)).collect::<Vec<_>>().prop_map(Cell::Row).boxed()
+        }
+    };
+    if data_type.nullable { prop_oneof![1 => Just(Cell::Null), 3 => present].boxed() } else { present }
+}
+
+/// Fields and rows of them.
+fn table() -> impl Strategy<Value = (Vec<RowField>, Vec<Vec<Cell>>)> {
+    vec(data_type(), 0..5).prop_flat_map(|types| {
+        let row = types.iter().map(cell).collect::<Vec<_>>();
+        let field = |(index, data_type)| RowField { name: format!("c{index}"), data_type };
+        (Just(types.into_iter().enumerate().map(field).collect()), vec(row, 0..20))
+    })
+}
+
+fn write(schema: &Schema, rows: &[Vec<Cell>]) -> Vec<u8> {
+    let mut writer = BatchWriter::new(schema);
+    rows.iter().for_each(|row| writer.push_row(row).unwrap());
+    let mut bytes = Vec::new();
+    writer.finish(&mut bytes).unwrap();
+    bytes
+}
+
+fn read(schema: &Schema, batch: &BatchView<'_>) -> Vec<Vec<Cell>> {
+    (0..batch.row_count()).map(|row| batch.row(schema, row)).collect()
+}
+
+fn raw<'a>(batch: &BatchView<'a>) -> Vec<RawColumn<'a>> {
+    let column = |column: &ColumnView<'a>| RawColumn { validity: column.validity, cells: column.cells };
+    batch.columns().iter().map(column).collect()
+}
+
+/// Changes bytes, or cuts the end off.
+fn damage(
+    mut bytes: Vec<u8>,
+    changes: &[(prop::sample::Index, u8)],
+    cut: Option<prop::sample::Index>,
+) -> Vec<u8> {
+    for (index, byte) in changes {
+        if !bytes.is_empty() {
+            let at = index.index(bytes.len());
+            bytes[at] = *byte;
+        }
+    }
+    if let Some(cut) = cut {
+        bytes.truncate(cut.index(bytes.len() + 1));
+    }
+    bytes
+}
+
+fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
+    vec((any::<prop::sample::Index>(), prop_oneof![any::<u8>(), Just(0), Just(1), Just(255)]), 1..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn types_are_read_as_they_are_written(data_type in data_type()) {
+        prop_assert_eq!(DataType::parse(&data_type.to_string()).unwrap(), data_type);
+    }
+
+    #[test]
+    fn batches_round_trip((fields, rows) in table()) {
+        let schema = schema_of(&fields).unwrap();
+        let bytes = write(&schema, &rows);
+        prop_assert_eq!(bytes.len() % 8, 0);
+        let batch = BatchView::parse(&schema, &bytes).unwrap();
+        let read = read(&schema, &batch);
+        // NaN is not equal to itself, its bytes are.
+        prop_assert_eq!(write(&schema, &read), &bytes[..]);
+        prop_assert_eq!(format!("{read:?}"), format!("{rows:?}"));
+    }
+
+    #[test]
+    fn rows_survive_json((fields, rows) in table()) {
+        let schema = schema_of(&fields).unwrap();
+        let bytes = write(&schema, &rows);
+        let json = batch_to_rows(&fields, &BatchView::parse(&schema, &bytes).unwrap()).unwrap();
+        let text = serde_json::to_string(&json).unwrap();
+        let json: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        prop_assert!(rows_to_batch(&fields, &json).unwrap() == bytes, "{text}");
+    }
+
+    #[test]
+    fn replies_round_trip((fields, rows) in table(), failures in vec((any::<u32>(), ".{0,20}"), 0..5), logs in vec(".{0,20}", 0..5)) {
+        let schema = schema_of(&fields).unwrap();
+        let bytes = write(&schema, &rows);
+        let batch = BatchView::parse(&schema, &bytes).unwrap();
+        let origin: Vec<u32> = (0..rows.len() as u32).collect();
+        let trailer = Trailer {
+            logs: logs.into_iter().map(|message| LogLine { level: LogLevel::Info, message }).collect(),
+            ..Trailer::default()
+        };
+        let mut writer = ReplyWriter::default();
+        writer.begin(FunctionKind::Map);
+        for _ in 0..2 {
+            writer.emission(&schema, 0, rows.len(), &origin, &raw(&batch)).unwrap();
+        }
+        for (row, message) in &failures {
+            writer.failure(*row, message).unwrap();
+        }
+        let frame = writer.finish(9, &trailer).unwrap();
+        let header = FrameHeader::decode(frame[..HEADER_BYTES].try_into().unwrap()).unwrap();
+        prop_assert_eq!((header.kind, header.id), (FrameType::Reply, 9));
+        let reply = Reply::parse(&schema, &frame[HEADER_BYTES..]).unwrap();
+        prop_assert_eq!(reply.trailer, trailer);
+        let found: Vec<_> = reply.failures.iter().map(|failure| (failure.row, failure.message.to_owned())).collect();
+        prop_assert_eq!(found, failures);
+        let ReplyBody::Map(emissions) = reply.body else { panic!("not a map") };
+        prop_assert_eq!(emissions.len(), 2);
+        for emission in emissions {
+            prop_assert_eq!(&emission.origin, &origin);
+            prop_assert_eq!(write(&schema, &read(&schema, &emission.rows)), &bytes[..]);
+        }
+    }
+
+    /// What a damaged batch still gets through is whole: every cell can be read.
+    #[test]
+    fn damaged_batches_do_no_harm((fields, rows) in table(), changes in changes(), cut in any::<Option<prop::sample::Index>>()) {
+        let schema = schema_of(&fields).unwrap();
+        let payload = damage(encode_bundle(1, 2, &write(&schema, &rows)), &changes, cut);
+        if let Ok(bundle) = Bundle::parse(&schema, &payload) {
+            read(&schema, &bundle.rows);
+            batch_to_rows(&fields, &bundle.rows).unwrap();
+        }
+    }
+
+    #[test]
+    fn damaged_replies_do_no_harm((fields, rows) in table(), changes in changes(), cut in any::<Option<prop::sample::Index>>()) {
+        let schema = schema_of(&fields).unwrap();
+        let bytes = write(&schema, &rows);
+        let mut writer = ReplyWriter::default();
+        writer.begin(FunctionKind::Map);
+        let origin: Vec<u32> = (0..rows.len() as u32).collect();
+        writer.emission(&schema, 0, rows.len(), &origin, &raw(&BatchView::parse(&schema, &bytes).unwrap())).unwrap();
+        writer.failure(1, "why").unwrap();
+        let frame = writer.finish(1, &Trailer { dropped_logs: 1, ..Trailer::default() }).unwrap();
+        let _ = Reply::parse(&schema, &damage(frame[HEADER_BYTES..].to_vec(), &changes, cut));
+    }
+
+    #[test]
+    fn random_bytes_do_no_harm(bytes in vec(any::<u8>(), 0..200), types in vec(data_type(), 0..4), text in ".{0,60}") {
+        let schema = Schema::new(types).unwrap();
+        let _ = Bundle::parse(&schema, &bytes);
+        let _ = Reply::parse(&schema, &bytes);
+        let _ = decode_json::<Hello>(FrameType::Hello, &bytes);
+        let _ = decode_json::<Open>(FrameType::Open, &bytes);
+        let _ = decode_json::<ErrorFrame>(FrameType::Error, &bytes);
+        let _ = DataType::parse(&text);
+        if let Some(header) = bytes.first_chunk() {
+            let _ = FrameHeader::decode(header);
+        }
+    }
+
+    #[test]
+    fn near_types_do_no_harm(data_type in data_type(), changes in changes()) {
+        let text = damage(data_type.to_string().into_bytes(), &changes, None);
+        let _ = DataType::parse(&String::from_utf8_lossy(&text));
+    }
+}
