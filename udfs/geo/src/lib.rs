@@ -20,7 +20,8 @@ pub fn bearing_degrees(from: Point, to: Point) -> f64 {
     let (from_latitude, to_latitude) = (from.0.to_radians(), to.0.to_radians());
     let turn = (to.1 - from.1).to_radians();
     let east = turn.sin() * to_latitude.cos();
-    let north = from_latitude.cos() * to_latitude.sin() - from_latitude.sin() * to_latitude.cos() * turn.cos();
+    let north =
+        from_latitude.cos() * to_latitude.sin() - from_latitude.sin() * to_latitude.cos() * turn.cos();
     east.atan2(north).to_degrees().rem_euclid(360.0)
 }
 
@@ -45,7 +46,9 @@ mod tests {
 
     #[test]
     fn bearings() {
-        for (to, expected) in [((1.0, 0.0), 0.0), ((0.0, 1.0), 90.0), ((-1.0, 0.0), 180.0), ((0.0, -1.0), 270.0)] {
+        for (to, expected) in
+            [((1.0, 0.0), 0.0), ((0.0, 1.0), 90.0), ((-1.0, 0.0), 180.0), ((0.0, -1.0), 270.0)]
+        {
             assert!((bearing_degrees((0.0, 0.0), to) - expected).abs() < 1e-9, "{to:?}");
         }
     }
