@@ -1,0 +1,140 @@
+//! What a benchmark gives: panels of series and ratios. The report is made of these alone.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::statistics::{median, pairwise};
+
+/// The result of one benchmark, kept as `<name>.json` beside the report.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Benchmark {
+    /// As on the command line.
+    pub name: String,
+    /// What was measured, in a sentence or two.
+    pub about: String,
+    /// Facts of the run: settings, load, sizes.
+    pub facts: Vec<(String, String)>,
+    /// The measurements.
+    pub panels: Vec<Panel>,
+}
+
+/// Series that were measured side by side.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Panel {
+    /// Name of the workload.
+    pub title: String,
+    /// Unit of every sample.
+    pub unit: String,
+    /// One a variant.
+    pub series: Vec<Series>,
+    /// What the series say about each other.
+    pub ratios: Vec<Ratio>,
+}
+
+/// The samples of one variant, one a round.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Series {
+    /// Name of the variant.
+    pub name: String,
+    /// In the order of the rounds.
+    pub samples: Vec<f64>,
+    /// What the median should reach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+}
+
+/// Two variants, round by round.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Ratio {
+    /// Such as `wasm / Java map`.
+    pub name: String,
+    /// In the order of the rounds.
+    pub samples: Vec<f64>,
+    /// What the median should reach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+}
+
+/// What a median should reach.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Target {
+    /// More is better.
+    AtLeast(f64),
+    /// Less is better.
+    AtMost(f64),
+}
+
+impl Target {
+    /// Whether these samples reach it.
+    pub fn is_met(self, samples: &[f64]) -> bool {
+        match self {
+            Target::AtLeast(bound) => median(samples) >= bound,
+            Target::AtMost(bound) => median(samples) <= bound,
+        }
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Target::AtLeast(bound) => write!(out, "≥ {bound}"),
+            Target::AtMost(bound) => write!(out, "≤ {bound}"),
+        }
+    }
+}
+
+impl Panel {
+    /// A panel without series.
+    pub fn new(title: impl Into<String>, unit: &str) -> Self {
+        Self { title: title.into(), unit: unit.into(), series: Vec::new(), ratios: Vec::new() }
+    }
+
+    /// Adds a series.
+    pub fn series(&mut self, name: &str, samples: Vec<f64>, target: Option<Target>) {
+        self.series.push(Series { name: name.into(), samples, target });
+    }
+
+    /// Adds the ratio of two series of this panel.
+    pub fn ratio(&mut self, numerator: &str, denominator: &str, target: Option<Target>) {
+        let samples = |name: &str| {
+            self.series.iter().find(|series| series.name == name).map(|series| &series.samples[..])
+        };
+        let samples =
+            pairwise(samples(numerator).unwrap_or_default(), samples(denominator).unwrap_or_default());
+        self.ratios.push(Ratio { name: format!("{numerator} / {denominator}"), samples, target });
+    }
+}
+
+impl Benchmark {
+    /// A result without measurements.
+    pub fn new(name: &str, about: impl Into<String>) -> Self {
+        Self { name: name.into(), about: about.into(), facts: Vec::new(), panels: Vec::new() }
+    }
+
+    /// Adds a fact.
+    pub fn fact(&mut self, name: &str, value: impl std::fmt::Display) {
+        self.facts.push((name.into(), value.to_string()));
+    }
+
+    /// Keeps the result in a folder.
+    pub fn save(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(format!("{}.json", self.name));
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(&path, serde_json::to_string_pretty(self)? + "\n")
+            .with_context(|| format!("can't write {}", path.display()))
+    }
+
+    /// What a former run kept, if there is such a result.
+    pub fn load(folder: &Path, name: &str) -> Result<Option<Self>> {
+        match std::fs::read(folder.join(format!("{name}.json"))) {
+            Ok(bytes) => {
+                Ok(Some(serde_json::from_slice(&bytes).with_context(|| format!("{name}.json is malformed"))?))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What is said about the samples of a run: medians, spread, and ratios pair by pair.
+
+/// The middle sample, or the mean of the two in the middle. NaN without samples.
+pub fn median(samples: &[f64]) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => f64::NAN,
+        length if length % 2 == 1 => sorted[length / 2],
+        length => (sorted[length / 2 - 1] + sorted[length / 2]) / 2.0,
+    }
+}
+
+/// The least sample.
+pub fn least(samples: &[f64]) -> f64 {
+    samples.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+/// The greatest sample.
+pub fn greatest(samples: &[f64]) -> f64 {
+    samples.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+}
+
+/// The ratio of what was measured side by side, round by round: a drift of the machine from round to round cancels out.
+pub fn pairwise(numerator: &[f64], denominator: &[f64]) -> Vec<f64> {
+    numerator.iter().zip(denominator).map(|(above, below)| above / below).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        for (samples, expected) in [(&[3.0, 1.0, 2.0][..], 2.0), (&[4.0, 1.0], 2.5), (&[7.0], 7.0)] {
+            assert_eq!(median(samples), expected);
+        }
+        assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn ratios_are_taken_round_by_round() {
+        assert_eq!(pairwise(&[2.0, 9.0], &[4.0, 3.0]), [0.5, 3.0]);
+    }
+}
