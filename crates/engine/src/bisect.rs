@@ -16,9 +16,9 @@ use crate::instance::Instance;
 const BUDGET_DEADLINES: u32 = 2;
 /// Part of the deadline that a half may take when the deadline itself was the fault: the search stays within the budget
 /// however many rows there are. A half that is merely slow leads it astray, which the last run notices.
-const HALF_DEADLINE_DIVISOR: u64 = 32;
-/// The least deadline of a half: below it the clock's steps are too coarse.
-const MIN_HALF_DEADLINE_MS: u64 = 20;
+const HALF_DEADLINE_DIVISOR: u64 = 16;
+/// The least deadline of a half: below it a busy machine looks like a loop.
+const MIN_HALF_DEADLINE_MS: u64 = 50;
 
 /// The fault with its row, if that can be found.
 pub(crate) fn locate(instance: &Instance, bundle: &Bundle<'_>, diagnostic: Diagnostic) -> Fault {

@@ -5,6 +5,8 @@
 //!
 //! This crate must not know sockets, threads, clocks, files or wasmtime.
 
+#[cfg(feature = "arbitrary")]
+pub mod arbitrary;
 pub mod batch;
 pub mod bundle;
 pub mod cell;

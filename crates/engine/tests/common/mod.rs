@@ -1,0 +1,69 @@
+//! What the engine's tests share: one engine, functions by name, bundles from JSON.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use flink_wasm_engine::{Engine, EngineConfig, Fault, Instance, Limits, LoadedFunction};
+use flink_wasm_protocol::bundle::encode_bundle;
+use flink_wasm_protocol::frame::HEADER_BYTES;
+use flink_wasm_protocol::json::{batch_to_rows, rows_to_batch};
+use flink_wasm_protocol::reply::{Reply, ReplyBody, Trailer};
+use serde_json::{Map, Value};
+
+pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(&EngineConfig::default()).unwrap());
+
+/// A function of `udfs/` or of the test guests, loaded once.
+pub fn function(name: &str) -> Arc<LoadedFunction> {
+    static LOADED: LazyLock<Mutex<HashMap<String, Arc<LoadedFunction>>>> = LazyLock::new(Mutex::default);
+    let load = || ENGINE.load(&flink_wasm_test_guests::component(name)).unwrap().function;
+    LOADED.lock().unwrap().entry(name.to_owned()).or_insert_with(load).clone()
+}
+
+pub fn open(name: &str, parameters: Value, limits: Limits) -> Result<Instance, Fault> {
+    let Value::Object(parameters) = parameters else { panic!("parameters are an object") };
+    function(name).open(&parameters, limits)
+}
+
+pub fn opened(name: &str) -> Instance {
+    open(name, Value::Object(Map::new()), Limits::default()).unwrap()
+}
+
+/// Rows as the payload of a bundle.
+pub fn payload(function: &LoadedFunction, rows: &[Value]) -> Vec<u8> {
+    let fields = function.description().input_fields().unwrap();
+    encode_bundle(1_000, 2_000, &rows_to_batch(&fields, rows).unwrap())
+}
+
+/// A reply, independent of its bytes.
+#[derive(Debug, PartialEq)]
+pub struct Answer {
+    /// Output rows of a map.
+    pub rows: Vec<Value>,
+    /// Their origins.
+    pub origins: Vec<u32>,
+    /// What a filter keeps.
+    pub keep: Vec<bool>,
+    pub failures: Vec<(u32, String)>,
+    pub trailer: Trailer,
+}
+
+pub fn run(instance: &mut Instance, rows: &[Value]) -> Result<Answer, Fault> {
+    let function = instance.function().clone();
+    let frame = instance.run(1, &payload(&function, rows))?;
+    let reply = Reply::parse(function.output(), &frame[HEADER_BYTES..]).unwrap();
+    let fields = function.description().output_fields().unwrap();
+    let (mut rows, mut origins, mut keep) = (Vec::new(), Vec::new(), Vec::new());
+    match &reply.body {
+        ReplyBody::Map(emissions) => {
+            for emission in emissions {
+                rows.extend(batch_to_rows(&fields, &emission.rows).unwrap());
+                origins.extend(&emission.origin);
+            }
+        }
+        ReplyBody::Filter { row_count, keep: bits } => {
+            keep = (0..*row_count).map(|row| flink_wasm_protocol::batch::bit(bits, row)).collect();
+        }
+    }
+    let failures = reply.failures.iter().map(|failure| (failure.row, failure.message.to_owned())).collect();
+    Ok(Answer { rows, origins, keep, failures, trailer: reply.trailer })
+}

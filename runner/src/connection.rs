@@ -1,0 +1,175 @@
+//! One connection from HELLO to its end.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use flink_wasm_diagnostic::{Code, Diagnostic, Result};
+use flink_wasm_engine::{Fault, Loaded};
+use flink_wasm_protocol::bundle::BUNDLE_HEADER_BYTES;
+use flink_wasm_protocol::frame::FrameType;
+use flink_wasm_protocol::handshake::{
+    ErrorFrame, NeedComponent, Open, decode_json, encode_json, parse_digest,
+};
+
+use crate::frames::FrameReader;
+use crate::limits::HANDSHAKE_TIMEOUT;
+use crate::server::Shared;
+use crate::session::{self, Session};
+
+/// Why a connection ends before its peer closes it, and what it was about.
+struct End {
+    fault: Fault,
+    /// The bundle, if it was one.
+    id: u64,
+}
+
+impl From<Diagnostic> for End {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self { fault: Fault::from(diagnostic), id: 0 }
+    }
+}
+
+/// Serves a connection; its errors end here, as an ERROR frame, a line in the log and a count.
+pub(crate) fn serve(stream: &UnixStream, shared: &Shared) {
+    let mut about = None;
+    // A panic in the sidecar is a defect of the sidecar; it must not become one of the other connections.
+    let result = catch_unwind(AssertUnwindSafe(|| run(stream, shared, &mut about)))
+        .unwrap_or_else(|_| Err(End::from(Diagnostic::new(Code::Internal, "the sidecar panicked"))));
+    let Err(End { fault: Fault { diagnostic, row }, id }) = result else { return };
+    shared.metrics.error(diagnostic.code);
+    let (function, component) = about.map(|open: Open| (open.function, open.component)).unzip();
+    tracing::warn!(
+        code = diagnostic.code.as_str(), function, component, row, bundle = id, notes = ?diagnostic.notes,
+        "{}", diagnostic.message
+    );
+    // A stream that broke takes no more.
+    if diagnostic.code != Code::SidecarUnreachable {
+        send_error(stream, id, ErrorFrame { diagnostic, function, component, row });
+    }
+}
+
+/// Ends a connection before it has begun.
+pub(crate) fn refuse(stream: &UnixStream, diagnostic: Diagnostic) {
+    send_error(stream, 0, ErrorFrame { diagnostic, function: None, component: None, row: None });
+}
+
+fn send_error(mut stream: &UnixStream, id: u64, mut error: ErrorFrame) {
+    // A peer that does not read must not hold the thread.
+    let _ = stream.set_write_timeout(Some(HANDSHAKE_TIMEOUT));
+    let frame = encode_json(FrameType::Error, id, &error).or_else(|_| {
+        error.diagnostic.notes.clear();
+        encode_json(FrameType::Error, id, &error)
+    });
+    // If the peer is gone, the log has the error.
+    if let Ok(frame) = frame {
+        let _ = stream.write_all(&frame);
+    }
+    // Closing with unread bytes would reset the stream and take the ERROR with it. The peer has it when it closes.
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    let _ = stream.set_read_timeout(Some(std::time::Duration::from_secs(1)));
+    let mut rest = [0; 4096];
+    let until = Instant::now() + std::time::Duration::from_secs(5);
+    while Instant::now() < until && matches!(std::io::Read::read(&mut stream, &mut rest), Ok(1..)) {}
+}
+
+fn run(stream: &UnixStream, shared: &Shared, about: &mut Option<Open>) -> std::result::Result<(), End> {
+    set_timeout(stream, Some(HANDSHAKE_TIMEOUT))?;
+    let mut frames = FrameReader::new(stream);
+    let Some(payload) = next(&mut frames, FrameType::Hello)? else { return Ok(()) };
+    let (hello, welcome) = session::welcome(payload)?;
+    send(stream, &encode_json(FrameType::Welcome, 0, &welcome)?)?;
+
+    let Some(payload) = next(&mut frames, FrameType::Open)? else { return Ok(()) };
+    let open: Open = about.insert(decode_json(FrameType::Open, payload)?).clone();
+    let start = Instant::now();
+    let loaded = match shared.engine.find(parse_digest(&open.component)?)? {
+        Some(function) => Loaded { function, cached: true },
+        None => {
+            let need = NeedComponent { component: open.component.clone() };
+            send(stream, &encode_json(FrameType::NeedComponent, 0, &need)?)?;
+            let Some(payload) = next(&mut frames, FrameType::Component)? else { return Ok(()) };
+            session::load(shared, &open, payload)?
+        }
+    };
+    let (session, opened) = session::open(shared, &open, &loaded, start)?;
+    shared.metrics.opened(loaded.cached);
+    tracing::info!(
+        job = hello.job_name,
+        job_id = hello.job_id,
+        operator = hello.operator,
+        subtask = hello.subtask,
+        attempt = hello.attempt,
+        function = open.function,
+        component = open.component,
+        cached = opened.cached,
+        ready_micros = opened.ready_micros,
+        "opened"
+    );
+    send(stream, &encode_json(FrameType::Opened, 0, &opened)?)?;
+    // From here on a subtask may be idle, or under backpressure, for as long as it likes.
+    set_timeout(stream, None)?;
+    let result = run_bundles(stream, &mut frames, shared, session);
+    if result.is_ok() {
+        tracing::info!(job_id = hello.job_id, function = open.function, subtask = hello.subtask, "closed");
+    }
+    result
+}
+
+fn run_bundles(
+    stream: &UnixStream,
+    frames: &mut FrameReader<&UnixStream>,
+    shared: &Shared,
+    mut session: Session<'_>,
+) -> std::result::Result<(), End> {
+    loop {
+        let Some((header, payload)) = frames.next()? else { return Ok(()) };
+        if header.kind != FrameType::Bundle {
+            return Err(End::from(unexpected(header.kind, FrameType::Bundle)));
+        }
+        let start = Instant::now();
+        let reply = session.instance.run(header.id, payload).map_err(|fault| End { fault, id: header.id })?;
+        // The bundle was valid, so that its number of rows stands behind its header.
+        let rows =
+            payload.get(BUNDLE_HEADER_BYTES..BUNDLE_HEADER_BYTES + 4).and_then(|bytes| bytes.try_into().ok());
+        shared.metrics.bundle(
+            rows.map_or(0, u32::from_le_bytes).into(),
+            payload.len(),
+            reply.len(),
+            start.elapsed(),
+        );
+        send(stream, reply)?;
+    }
+}
+
+/// The payload of the next frame, which must be of this type; `None` when the peer has gone.
+fn next<'f>(frames: &'f mut FrameReader<&UnixStream>, expected: FrameType) -> Result<Option<&'f [u8]>> {
+    match frames.next()? {
+        Some((header, payload)) if header.kind == expected => Ok(Some(payload)),
+        Some((header, _)) => Err(unexpected(header.kind, expected)),
+        None => Ok(None),
+    }
+}
+
+fn unexpected(found: FrameType, expected: FrameType) -> Diagnostic {
+    Diagnostic::new(
+        Code::ProtocolViolation,
+        format!("a {found:?} frame came where {expected:?} was expected"),
+    )
+}
+
+fn send(mut stream: &UnixStream, frame: &[u8]) -> Result<()> {
+    stream.write_all(frame).map_err(|error| broken(&error))
+}
+
+fn set_timeout(stream: &UnixStream, timeout: Option<std::time::Duration>) -> Result<()> {
+    stream
+        .set_read_timeout(timeout)
+        .and_then(|()| stream.set_write_timeout(timeout))
+        .map_err(|error| broken(&error))
+}
+
+fn broken(error: &std::io::Error) -> Diagnostic {
+    Diagnostic::new(Code::SidecarUnreachable, format!("the stream broke: {error}"))
+}

@@ -1,0 +1,106 @@
+//! What a connection does between frames: choose a version, get a component, open a function, run bundles.
+
+use std::time::Instant;
+
+use flink_wasm_diagnostic::{Code, Diagnostic, Result};
+use flink_wasm_engine::{Instance, Loaded, LoadedFunction};
+use flink_wasm_protocol::frame::{FrameType, PROTOCOL_VERSION};
+use flink_wasm_protocol::handshake::{Hello, Open, Opened, Welcome, parse_digest};
+use flink_wasm_protocol::limits::MAX_FRAME_BYTES;
+use flink_wasm_protocol::{DataType, handshake::decode_json};
+use sha2::{Digest, Sha256};
+
+use crate::server::{Reservation, Shared};
+
+/// The function of a connection.
+pub(crate) struct Session<'s> {
+    pub(crate) instance: Instance,
+    /// Held for as long as the instance lives.
+    _memory: Reservation<'s>,
+}
+
+/// Reads HELLO; FW0502 when there is no common version.
+pub(crate) fn welcome(payload: &[u8]) -> Result<(Hello, Welcome)> {
+    let hello: Hello = decode_json(FrameType::Hello, payload)?;
+    if hello.protocol.min > PROTOCOL_VERSION || hello.protocol.max < PROTOCOL_VERSION {
+        return Err(Diagnostic::new(
+            Code::ProtocolMismatch,
+            format!(
+                "the operator speaks protocol versions {} to {}, the sidecar {PROTOCOL_VERSION}",
+                hello.protocol.min, hello.protocol.max
+            ),
+        )
+        .note(format!("operator: {:.200}", hello.client.escape_debug().to_string()))
+        .note(format!("sidecar: {}", env!("CARGO_PKG_VERSION")))
+        .help("install the same version of flink-wasm on both sides"));
+    }
+    let welcome = Welcome {
+        protocol: PROTOCOL_VERSION,
+        sidecar: env!("CARGO_PKG_VERSION").to_owned(),
+        max_frame_bytes: MAX_FRAME_BYTES as u32,
+    };
+    Ok((hello, welcome))
+}
+
+/// Loads the bytes that came for an OPEN; FW0402 when they are not those that it names.
+pub(crate) fn load(shared: &Shared, open: &Open, component: &[u8]) -> Result<Loaded> {
+    let found = hex::encode(Sha256::digest(component));
+    if found != parse_digest(&open.component)? {
+        return Err(Diagnostic::new(
+            Code::CorruptBundle,
+            format!("the component has the digest sha256:{found}, expected {}", open.component),
+        ));
+    }
+    shared.engine.load(component)
+}
+
+/// Opens the function that an OPEN asks for.
+///
+/// FW0204 when the component is not what the job takes it for; else what opening can end with.
+pub(crate) fn open<'s>(
+    shared: &'s Shared,
+    open: &Open,
+    loaded: &Loaded,
+    start: Instant,
+) -> Result<(Session<'s>, Opened)> {
+    check_description(open, &loaded.function)?;
+    let memory = shared.reserve(open.limits.memory_bytes)?;
+    let instance = loaded.function.open(&open.parameters, open.limits).map_err(|fault| fault.diagnostic)?;
+    let opened = Opened {
+        function: open.function.clone(),
+        cached: loaded.cached,
+        ready_micros: u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX),
+    };
+    Ok((Session { instance, _memory: memory }, opened))
+}
+
+/// The job was planned against a description; the component must still have it.
+fn check_description(open: &Open, function: &LoadedFunction) -> Result<()> {
+    let description = function.description();
+    let mismatch = |what: String| {
+        Err(Diagnostic::new(Code::TypeMismatch, format!("the job and the component differ: {what}"))
+            .help("pack the job again with this component"))
+    };
+    if open.kind != description.kind {
+        return mismatch(format!(
+            "the job opens a {:?}, the component is a {:?}",
+            open.kind, description.kind
+        ));
+    }
+    for (side, types, fields) in [
+        ("input", &open.input, function.input().fields()),
+        ("output", &open.output, function.output().fields()),
+    ] {
+        let types = types.iter().map(|text| DataType::parse(text)).collect::<Result<Vec<_>>>()?;
+        if types != fields {
+            let show =
+                |types: &[DataType]| types.iter().map(DataType::to_string).collect::<Vec<_>>().join(", ");
+            return mismatch(format!(
+                "{side} is [{}] in the job, [{}] in the component",
+                show(&types),
+                show(fields)
+            ));
+        }
+    }
+    Ok(())
+}
