@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
 /** Finds out what Flink's planner means by its exceptions. */
 final class Diagnoser {
     private static final Pattern UNKNOWN_COLUMN = Pattern.compile(
-            "(?:Column|Field) '([^']+)' not found|Cannot resolve field \\[([^\\]]+)\\]|Unknown (?:field|column)[^'`\\[]*['`\\[]([^'`\\]]+)");
+            "(?:Column|Field) '([^']+)' not found|Cannot resolve field \\[([^\\]]+)\\]|Unknown (?:identifier|field|column) '([^']+)'");
     private static final Pattern UNKNOWN_FUNCTION = Pattern.compile(
             "No match found for function signature ([^(\\s]+)\\(|Undefined function: (\\S+)|Function '([^']+)' (?:does not exist|not found)");
     private static final Pattern WRONG_TYPES = Pattern.compile(
