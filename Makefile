@@ -7,15 +7,17 @@ MVN = mvn -B -ntp
 FLINK_WASM = target/release/flink-wasm
 RUNTIME_JAR = flink/target/flink-wasm-runtime.jar
 
-.PHONY: all build demo test test-rust test-jvm lint install bench fuzz soak clean
+
+.PHONY: all build demo test test-rust test-jvm guests lint install bench fuzz soak clean
 
 all: build
 
+# Always the whole workspace: another choice of packages is another choice of features, and wasmtime would be built again.
 build: $(RUNTIME_JAR)
-	$(CARGO) build --release --bins
+	$(CARGO) build --release --workspace --bins
 
-$(RUNTIME_JAR): flink/pom.xml $(shell find flink/src/main -type f 2>/dev/null)
-	$(MVN) -q -f flink/pom.xml package -DskipTests
+$(RUNTIME_JAR): flink/pom.xml $(shell find flink/runtime -name target -prune -o -type f -print)
+	$(MVN) -q -f flink/pom.xml package --projects runtime -DskipTests
 	touch $@
 
 # ---- the main job ---------------------------------------------------------------------------------------------
@@ -45,6 +47,15 @@ test-jvm: build guests
 	$(MVN) -f flink/pom.xml surefire:test -Dflink.version=1.20.3
 	$(MVN) -f flink/pom.xml surefire:test -Dflink.version=2.3.0
 
+# The sample functions as components, for the tests of the JVM side.
+GUESTS = all-types hostile identity large-order normalize-json order-lines tax
+guests: build
+	mkdir -p target/guests-components
+	for name in $(GUESTS); do \
+		$(FLINK_WASM) build --quiet udfs/$$name && \
+		cp target/flink-wasm/$$(echo $$name | tr - _).wasm target/guests-components/$$name.wasm || exit 1; \
+	done
+
 lint:
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 
@@ -58,6 +69,10 @@ install: build
 	cp -r crates/sdk crates/sdk-macros $(PREFIX)/share/flink-wasm/crates/
 	cp -r wit $(PREFIX)/share/flink-wasm/
 	@echo "installed into $(PREFIX); put $(PREFIX)/bin on your PATH, then: flink-wasm doctor"
+
+# BENCH="--quick" for a smoke check, BENCH="boundary start" for some; see benches/README.md.
+bench: build
+	target/release/flink-wasm-bench $(BENCH)
 
 fuzz:
 	fuzz/run.sh $(or $(SECONDS_EACH),60)

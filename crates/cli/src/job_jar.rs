@@ -26,7 +26,7 @@ pub fn write(runtime_jar: &Path, bundle: &Bundle, target: &Path) -> Result<()> {
         let entry = runtime.by_index_raw(index).map_err(|error| failed(&error))?;
         jar.raw_copy_file(entry).map_err(|error| failed(&error))?;
     }
-    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
     for (path, bytes) in bundle.layout_files() {
         jar.start_file(format!("flink-wasm/{path}"), options).map_err(|error| failed(&error))?;
         jar.write_all(bytes).map_err(|error| failed(&error))?;
