@@ -23,6 +23,7 @@ import java.nio.ByteBuffer;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -183,6 +184,8 @@ public final class Rows {
             for (int i = 0; i < map.size(); i++) {
                 entries.add(List.of(keys.get(i), String.valueOf(values.get(i))));
             }
+            // A map has no order.
+            entries.sort(Comparator.comparing(Object::toString));
             return entries;
         } else if (value instanceof byte[] bytes) {
             return ByteBuffer.wrap(bytes);

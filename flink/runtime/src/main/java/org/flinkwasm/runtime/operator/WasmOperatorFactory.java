@@ -7,7 +7,7 @@ import org.apache.flink.streaming.api.operators.StreamOperator;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 import org.apache.flink.table.data.RowData;
 
-/** Creates {@link WasmOperator}s. */
+/** Creates {@link WasmOperator}s. Behind a legacy source the chaining strategy has to be {@link ChainingStrategy#HEAD}. */
 public final class WasmOperatorFactory extends AbstractStreamOperatorFactory<RowData>
         implements OneInputStreamOperatorFactory<RowData, RowData> {
     private static final long serialVersionUID = 1L;

@@ -2,6 +2,8 @@ package org.flinkwasm.runtime.plan;
 
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
+import org.apache.flink.streaming.api.operators.ChainingStrategy;
+import org.apache.flink.streaming.api.transformations.LegacySourceTransformation;
 import org.apache.flink.table.api.Schema;
 import org.apache.flink.table.api.Table;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
@@ -80,7 +82,7 @@ final class WasmNode {
         DataStream<RowData> stream = tables.toDataStream(selected, DataTypeUtils.toInternalDataType(inputType));
         WasmOperatorSpec spec = node.spec(bundleDigest, settings);
         SingleOutputStreamOperator<RowData> rows = stream.transform(
-                spec.operatorName(), InternalTypeInfo.of(new RowType(false, node.resultFields)), new WasmOperatorFactory(spec));
+                spec.operatorName(), InternalTypeInfo.of(new RowType(false, node.resultFields)), factory(spec, stream));
         if (step.uid() != null) {
             rows.uid(step.uid());
         }
@@ -89,6 +91,18 @@ final class WasmNode {
         }
         return tables.fromDataStream(
                 rows, Schema.newBuilder().watermark(node.rowtime, "SOURCE_WATERMARK()").build());
+    }
+
+    /**
+     * A legacy source has a thread of its own, which must not run an operator that waits in the mailbox: Flink knows that of its own operators
+     * by an interface whose package differs between 1.20 and 2.x.
+     */
+    private static WasmOperatorFactory factory(WasmOperatorSpec spec, DataStream<RowData> input) {
+        WasmOperatorFactory factory = new WasmOperatorFactory(spec);
+        boolean hasLegacySource = input.getTransformation().getTransitivePredecessors().stream()
+                .anyMatch(transformation -> transformation instanceof LegacySourceTransformation);
+        factory.setChainingStrategy(hasLegacySource ? ChainingStrategy.HEAD : ChainingStrategy.ALWAYS);
+        return factory;
     }
 
     private void resolve() {

@@ -1,0 +1,304 @@
+package org.flinkwasm.runtime;
+
+import org.flinkwasm.shaded.gson.JsonArray;
+import org.flinkwasm.shaded.gson.JsonObject;
+import org.flinkwasm.shaded.gson.JsonParser;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+import java.io.File;
+import java.lang.ProcessBuilder.Redirect;
+import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+/** Whole jobs: the runtime in a JVM of its own as a user starts it, the real sidecar, real components. */
+@Timeout(180)
+class EmbeddedJobTest {
+    private static final String TAX_FIELDS = "{\"name\":\"id\",\"type\":\"BIGINT NOT NULL\"},{\"name\":\"region\",\"type\":\"STRING NOT NULL\"},"
+            + "{\"name\":\"amount\",\"type\":\"DOUBLE NOT NULL\"}";
+    private static final String HOSTILE_FIELDS = "{\"name\":\"mode\",\"type\":\"STRING NOT NULL\"},{\"name\":\"value\",\"type\":\"BIGINT NOT NULL\"}";
+
+    @TempDir
+    Path folder;
+
+    private RealSidecar sidecar;
+    private final Map<String, String> functions = new LinkedHashMap<>();
+    private final List<String> steps = new ArrayList<>();
+    private String options = "{}";
+    private Process process;
+
+    /** What a run printed, and how it ended. */
+    private record Outcome(List<JsonObject> events, int exitCode) {
+        List<String> rows() {
+            return events.stream()
+                    .filter(event -> event.get("event").getAsString().equals("row"))
+                    .map(event -> event.get("row").toString())
+                    .sorted()
+                    .toList();
+        }
+
+        JsonObject last() {
+            return events.get(events.size() - 1);
+        }
+
+        JsonObject error() {
+            assertEquals("error", last().get("event").getAsString(), events.toString());
+            assertEquals(1, exitCode);
+            return last().getAsJsonObject("error");
+        }
+    }
+
+    @BeforeEach
+    void start() throws Exception {
+        sidecar = new RealSidecar(folder);
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        if (process != null) {
+            process.destroyForcibly().waitFor();
+        }
+        sidecar.close();
+    }
+
+    private void function(String name, String component, String kind, String input, String output, String parameters) throws Exception {
+        String digest = RealSidecar.putBlob(folder, RealSidecar.component(component));
+        functions.put(
+                name,
+                "{\"component\":\"" + digest + "\",\"kind\":\"" + kind + "\",\"input\":[" + input + "],\"output\":[" + output
+                        + "],\"parameters\":" + parameters + ",\"limits\":{\"memoryBytes\":67108864,\"deadlineMs\":10000}}");
+    }
+
+    private void tax() throws Exception {
+        function("tax", "tax", "map", TAX_FIELDS, TAX_FIELDS + ",{\"name\":\"total\",\"type\":\"DOUBLE NOT NULL\"}", "{\"rate\":0.5}");
+    }
+
+    private void hostile() throws Exception {
+        function("hostile", "hostile", "map", HOSTILE_FIELDS, HOSTILE_FIELDS, "{}");
+    }
+
+    /** A table of JSON lines in a file. */
+    private void source(String columns, String... lines) throws Exception {
+        Path file = folder.resolve("rows.json");
+        Files.writeString(file, String.join("\n", lines));
+        statement("/source", "CREATE TEMPORARY TABLE `source` (" + columns + ") WITH ('connector' = 'filesystem', 'format' = 'json', 'path' = '"
+                + file + "')");
+    }
+
+    private void statement(String from, String sql) {
+        step("statement", from, "\"sql\":\"" + sql + "\"");
+    }
+
+    private void wasm(String name, String input, String function, String arguments, String output) {
+        step("wasm", "/operations/" + steps.size(), "\"name\":\"" + name + "\",\"uid\":\"" + name + "\",\"input\":\"" + input + "\",\"function\":\""
+                + function + "\",\"arguments\":" + arguments + ",\"output\":\"" + output + "\",\"prefix\":\"" + (output.equals("flag") ? "flag" : "") + "\"");
+    }
+
+    private void step(String kind, String from, String more) {
+        steps.add("{\"kind\":\"" + kind + "\",\"from\":\"" + from + "\"," + more + "}");
+    }
+
+    private void console(String input) {
+        step("insert", "/sink", "\"table\":\"sink\",\"input\":\"" + input + "\",\"with\":{\"connector\":\"flink-wasm-console\"}");
+    }
+
+    private Path plan() throws Exception {
+        List<String> declared = functions.entrySet().stream().map(entry -> "\"" + entry.getKey() + "\":" + entry.getValue()).toList();
+        String plan = "{\"version\":1,\"name\":\"a job\",\"parallelism\":1,\"options\":" + options + ",\"functions\":{" + String.join(",", declared)
+                + "},\"steps\":[" + String.join(",", steps) + "]}";
+        String digest = RealSidecar.putBlob(folder, plan.getBytes(StandardCharsets.UTF_8));
+        String manifest = "{\"schemaVersion\":2,\"layers\":[{\"mediaType\":\"application/vnd.flink-wasm.plan.v1+json\",\"digest\":\"" + digest + "\"}]}";
+        String manifestDigest = RealSidecar.putBlob(folder, manifest.getBytes(StandardCharsets.UTF_8));
+        Files.writeString(folder.resolve("flink-wasm/index.json"), "{\"manifests\":[{\"digest\":\"" + manifestDigest + "\"}]}");
+        Path file = folder.resolve("plan.json");
+        Files.writeString(file, plan);
+        return file;
+    }
+
+    private void launch(Redirect input, String... arguments) throws Exception {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin/java").toString());
+        ManagementFactory.getRuntimeMXBean().getInputArguments().stream().filter(option -> option.startsWith("--add-opens")).forEach(command::add);
+        command.addAll(List.of("-XX:TieredStopAtLevel=1", "-Xmx1g", "-cp"));
+        String classPath = System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
+        command.add(folder + File.pathSeparator + classPath);
+        command.add("org.flinkwasm.runtime.Main");
+        command.addAll(List.of(arguments));
+        process = new ProcessBuilder(command)
+                .redirectInput(input)
+                .redirectError(folder.resolve("stderr.log").toFile())
+                .start();
+    }
+
+    private Outcome outcome() throws Exception {
+        List<JsonObject> events = new ArrayList<>();
+        process.inputReader(StandardCharsets.UTF_8)
+                .lines()
+                .forEach(line -> events.add(JsonParser.parseString(line).getAsJsonObject()));
+        assertTrue(process.waitFor(60, TimeUnit.SECONDS));
+        return new Outcome(events, process.exitValue());
+    }
+
+    private Outcome run() throws Exception {
+        plan();
+        launch(Redirect.from(new File("/dev/null")), "run", "--sidecar-socket", sidecar.socket.toString());
+        return outcome();
+    }
+
+    private static void checkFinished(Outcome outcome, long in, long out) {
+        JsonObject last = outcome.last();
+        assertEquals("finished", last.get("event").getAsString(), outcome.events().toString());
+        assertEquals("FINISHED", last.get("state").getAsString());
+        assertEquals(in, last.get("recordsIn").getAsLong());
+        assertEquals(out, last.get("recordsOut").getAsLong());
+        assertEquals(0, outcome.exitCode());
+    }
+
+    @Test
+    void mapsFiltersAndWindows() throws Exception {
+        tax();
+        function("large", "large-order", "filter", "{\"name\":\"amount\",\"type\":\"DOUBLE NOT NULL\"}", "", "{\"minimum\":10}");
+        source(
+                "id BIGINT NOT NULL, region STRING, amount INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts",
+                "{\"id\":1,\"region\":\"eu\",\"amount\":10,\"ts\":\"2026-01-01 00:00:01\"}",
+                "{\"id\":2,\"region\":\"us\",\"amount\":9,\"ts\":\"2026-01-01 00:00:02\"}",
+                "{\"id\":3,\"region\":\"eu\",\"amount\":20,\"ts\":\"2026-01-01 00:00:59\"}",
+                "{\"id\":4,\"region\":\"us\",\"amount\":30,\"ts\":\"2026-01-01 00:01:00\"}");
+        wasm("kept", "source", "large", "[\"amount\"]", "keep");
+        wasm("taxed", "kept", "tax", "null", "append");
+        step("view", "/operations/3", "\"name\":\"sums\",\"drop\":[],\"sql\":\"SELECT CAST(window_start AS STRING) AS w, SUM(total) AS total, COUNT(*) AS n "
+                + "FROM TABLE(TUMBLE(TABLE taxed, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end\"");
+        console("sums");
+        Outcome outcome = run();
+        checkFinished(outcome, 4, 2);
+        assertEquals(
+                List.of("{\"w\":\"2026-01-01 00:00:00.000\",\"total\":45.0,\"n\":2}", "{\"w\":\"2026-01-01 00:01:00.000\",\"total\":45.0,\"n\":1}"),
+                outcome.rows());
+        assertEquals("submitted", outcome.events().get(0).get("event").getAsString());
+        assertEquals("a job", outcome.events().get(0).get("name").getAsString());
+    }
+
+    @Test
+    void flagsReplacementsAndBatchMode() throws Exception {
+        tax();
+        function("large", "large-order", "filter", "{\"name\":\"amount\",\"type\":\"DOUBLE NOT NULL\"}", "", "{\"minimum\":10}");
+        options = "{\"execution.runtime-mode\":\"BATCH\"}";
+        source(
+                "region STRING, other ARRAY<DECIMAL(20, 3)>, amount DOUBLE, id BIGINT NOT NULL",
+                "{\"id\":1,\"region\":\"eu\",\"amount\":10,\"other\":[1.5,null]}",
+                "{\"id\":2,\"region\":\"\",\"amount\":9}");
+        wasm("replaced", "source", "tax", "[\"id\",\"region\",\"amount\"]", "replace");
+        wasm("flagged", "source", "large", "[\"amount\"]", "flag");
+        step("view", "/operations/3", "\"name\":\"joined\",\"drop\":[],\"sql\":\"SELECT f.*, r.total FROM flagged f JOIN replaced r ON f.id = r.id\"");
+        console("joined");
+        Outcome outcome = run();
+        assertEquals(
+                List.of(
+                        "{\"region\":\"\",\"other\":null,\"amount\":9.0,\"id\":2,\"flag\":false,\"total\":13.5}",
+                        "{\"region\":\"eu\",\"other\":[1.5,null],\"amount\":10.0,\"id\":1,\"flag\":true,\"total\":15.0}"),
+                outcome.rows());
+    }
+
+    @Test
+    void trapsFailTheJobOnceAndForAll() throws Exception {
+        hostile();
+        options = "{\"restart-strategy.type\":\"fixed-delay\",\"restart-strategy.fixed-delay.attempts\":\"1000\"}";
+        source("mode STRING, `value` BIGINT", "{\"mode\":\"fine\",\"value\":1}", "{\"mode\":\"panic\",\"value\":7}");
+        wasm("m", "source", "hostile", "null", "replace");
+        console("m");
+        JsonObject error = run().error();
+        assertEquals("FW0504", error.get("code").getAsString(), error.toString());
+        assertEquals("hostile", error.get("function").getAsString());
+        assertTrue(error.get("component").getAsString().startsWith("sha256:"));
+        assertTrue(error.has("row"), error.toString());
+        assertTrue(error.toString().contains("told to panic with 7"), error.toString());
+    }
+
+    @Test
+    void refusedRowsFailTheJob() throws Exception {
+        hostile();
+        source("mode STRING, `value` BIGINT", "{\"mode\":\"error\",\"value\":7}");
+        wasm("m", "source", "hostile", "null", "replace");
+        console("m");
+        JsonObject error = run().error();
+        assertEquals("FW0507", error.get("code").getAsString(), error.toString());
+        assertTrue(error.get("message").getAsString().endsWith("told to fail with 7"), error.toString());
+    }
+
+    @Test
+    void nullsWhereNoneMayBeFailTheJob() throws Exception {
+        tax();
+        source("id BIGINT NOT NULL, region STRING, amount DOUBLE", "{\"id\":1,\"amount\":1}");
+        wasm("m", "source", "tax", "null", "append");
+        console("m");
+        JsonObject error = run().error();
+        assertEquals("FW0508", error.get("code").getAsString(), error.toString());
+        assertEquals("row 0 has NULL in column `region`, the function `tax` declares it NOT NULL", error.get("message").getAsString());
+    }
+
+    @Test
+    void absentSidecarIsNamed() throws Exception {
+        tax();
+        options = "{\"flink-wasm.sidecar.connect-timeout\":\"1 s\"}";
+        source("id BIGINT NOT NULL, region STRING, amount DOUBLE", "{\"id\":1,\"region\":\"\",\"amount\":1}");
+        wasm("m", "source", "tax", "null", "append");
+        console("m");
+        plan();
+        Path nowhere = folder.resolve("nowhere.sock");
+        launch(Redirect.from(new File("/dev/null")), "run", "--sidecar-socket", nowhere.toString());
+        JsonObject error = outcome().error();
+        assertEquals("FW0501", error.get("code").getAsString(), error.toString());
+        assertTrue(error.get("message").getAsString().contains(nowhere.toString()), error.toString());
+    }
+
+    @Test
+    void closedInputCancels() throws Exception {
+        tax();
+        statement(
+                "/source",
+                "CREATE TEMPORARY TABLE `source` (id BIGINT NOT NULL, region STRING NOT NULL, amount DOUBLE NOT NULL) WITH ('connector' = 'datagen', "
+                        + "'rows-per-second' = '20', 'fields.amount.min' = '0', 'fields.amount.max' = '9')");
+        wasm("m", "source", "tax", "null", "append");
+        console("m");
+        plan();
+        launch(Redirect.PIPE, "run", "--sidecar-socket", sidecar.socket.toString());
+        var out = process.inputReader(StandardCharsets.UTF_8);
+        for (String line = out.readLine(); !line.contains("\"event\":\"row\""); line = out.readLine()) {
+            assertTrue(!line.contains("\"event\":\"error\""), line);
+        }
+        process.getOutputStream().close();
+        JsonObject last = outcome().last();
+        assertEquals("finished", last.get("event").getAsString());
+        assertEquals("CANCELED", last.get("state").getAsString());
+        assertEquals(0, process.exitValue());
+    }
+
+    @Test
+    void resolveSaysTheColumns() throws Exception {
+        tax();
+        source("id BIGINT NOT NULL, region STRING, amount DOUBLE");
+        wasm("m", "source", "tax", "null", "append");
+        console("m");
+        launch(Redirect.from(new File("/dev/null")), "resolve", "--plan", plan().toString());
+        JsonObject answer = outcome().last();
+        assertEquals(0, process.exitValue());
+        JsonArray columns = answer.getAsJsonObject("relations").getAsJsonArray("m");
+        assertEquals("{\"name\":\"total\",\"type\":\"DOUBLE NOT NULL\"}", columns.get(3).toString());
+        assertTrue(answer.has("flinkVersion"));
+        launch(Redirect.from(new File("/dev/null")), "resolve");
+        assertEquals(2, process.waitFor());
+    }
+}

@@ -1,0 +1,58 @@
+package org.flinkwasm.runtime;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+
+/** The sidecar's own binary, and the components that it runs. */
+public final class RealSidecar implements AutoCloseable {
+    public final Path socket;
+    private final Process process;
+
+    public RealSidecar(Path folder) throws IOException {
+        Path binary = required("flink-wasm.sidecar", "the sidecar's binary: cargo build --release -p flink-wasm-sidecar");
+        socket = folder.resolve("real.sock");
+        process = new ProcessBuilder(binary.toString(), "--socket", socket.toString(), "--health-addr", "none")
+                .redirectError(folder.resolve("sidecar.log").toFile())
+                .start();
+        BufferedReader out = process.inputReader();
+        if (out.readLine() == null) {
+            throw new AssertionError("the sidecar did not start: " + Files.readString(folder.resolve("sidecar.log")));
+        }
+    }
+
+    private static Path required(String property, String what) {
+        String value = System.getProperty(property);
+        if (value == null || !Files.exists(Path.of(value))) {
+            throw new AssertionError("the property " + property + " should name " + what + "; it is " + value);
+        }
+        return Path.of(value);
+    }
+
+    /** The bytes of a component. */
+    public static byte[] component(String name) throws IOException {
+        Path folder = required("flink-wasm.guests", "a folder of components NAME.wasm");
+        Path file = folder.resolve(name + ".wasm");
+        if (!Files.exists(file)) {
+            throw new AssertionError("the folder of components has no " + file);
+        }
+        return Files.readAllBytes(file);
+    }
+
+    /** Puts bytes under their digest into an image layout, and says the digest. */
+    public static String putBlob(Path layout, byte[] bytes) throws Exception {
+        String hex = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+        Path blobs = layout.resolve("flink-wasm/blobs/sha256");
+        Files.createDirectories(blobs);
+        Files.write(blobs.resolve(hex), bytes);
+        return "sha256:" + hex;
+    }
+
+    @Override
+    public void close() throws Exception {
+        process.destroyForcibly().waitFor();
+    }
+}
