@@ -27,6 +27,7 @@ import org.apache.flink.table.types.logical.LogicalTypeRoot;
 import org.apache.flink.table.types.logical.utils.LogicalTypeChecks;
 
 import java.math.BigInteger;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -66,7 +67,7 @@ abstract class ColumnReader implements ColumnVector {
             case FLOAT64:
                 return new Float64Reader();
             case VARLEN:
-                return new VarlenReader();
+                return new VarlenReader(type);
             case NESTED:
                 return type.is(LogicalTypeRoot.ARRAY) ? new ArrayReader(type) : new MapReader(type);
             case ROW:
@@ -264,10 +265,12 @@ abstract class ColumnReader implements ColumnVector {
     }
 
     private static final class VarlenReader extends ColumnReader implements BytesColumnVector {
+        private final boolean isText;
         private int offsets;
 
-        VarlenReader() {
+        VarlenReader(LogicalType type) {
             super(ColumnKind.VARLEN);
+            isText = type.is(LogicalTypeRoot.CHAR) || type.is(LogicalTypeRoot.VARCHAR);
         }
 
         @Override
@@ -279,7 +282,12 @@ abstract class ColumnReader implements ColumnVector {
         @Override
         public Bytes getBytes(int i) {
             int from = LittleEndian.getInt(bytes, offsets + (i - first) * 4);
-            return new Bytes(bytes, start + from, LittleEndian.getInt(bytes, offsets + (i - first) * 4 + 4) - from);
+            int length = LittleEndian.getInt(bytes, offsets + (i - first) * 4 + 4) - from;
+            if (isText) {
+                return new Bytes(bytes, start + from, length);
+            }
+            // An array of its own, which is handed on without another copy; ColumnarArrayData of Flink 1.20 cuts others wrongly.
+            return new Bytes(Arrays.copyOfRange(bytes, start + from, start + from + length), 0, length);
         }
     }
 
