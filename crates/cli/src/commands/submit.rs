@@ -22,7 +22,7 @@ pub struct Options {
     bundle: PathBuf,
     #[command(flatten)]
     cluster: Cluster,
-    /// Subtasks of each operator; default: what the job says, else the cluster's slots are not assumed and 1 is taken.
+    /// Subtasks of each operator; default: what the job says, else 1.
     #[arg(long, short)]
     parallelism: Option<u32>,
     /// Where the sidecars listen, on every task manager's machine.

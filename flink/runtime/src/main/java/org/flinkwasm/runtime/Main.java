@@ -21,21 +21,25 @@ public final class Main {
     private static final int EXIT_WRONG = 1;
     private static final int EXIT_USAGE = 2;
     private static final int EXIT_DEFECT = 3;
-    private static final String USAGE = "usage: resolve --plan FILE | run [--parallelism N] [--sidecar-socket PATH] | submit [--sidecar-socket PATH]";
+    private static final String USAGE = "usage: resolve --plan FILE | run [--parallelism N] [--sidecar-socket PATH] | submit [--parallelism N] [--sidecar-socket PATH]";
     private static final Map<String, List<String>> COMMANDS = Map.of(
             "resolve", List.of("--plan"),
             "run", List.of("--parallelism", "--sidecar-socket"),
-            "submit", List.of("--sidecar-socket"));
+            "submit", List.of("--parallelism", "--sidecar-socket"));
 
     private Main() {}
 
     public static void main(String[] arguments) throws Exception {
         Map<String, String> options = options(arguments);
-        if (options == null) {
+        if (arguments.length > 0 && arguments[0].equals("submit")) {
+            if (options == null) {
+                // This is the JobManager's JVM: it must not exit.
+                throw new IllegalArgumentException(USAGE);
+            }
+            submit(parallelism(options), options.get("--sidecar-socket"));
+        } else if (options == null) {
             System.err.println(USAGE);
             System.exit(EXIT_USAGE);
-        } else if (arguments[0].equals("submit")) {
-            submit(options.get("--sidecar-socket"));
         } else {
             System.exit(answer(arguments[0], options));
         }
@@ -58,6 +62,11 @@ public final class Main {
         return complete && numeric ? options : null;
     }
 
+    private static Integer parallelism(Map<String, String> options) {
+        String parallelism = options.get("--parallelism");
+        return parallelism == null ? null : Integer.valueOf(parallelism);
+    }
+
     /** Carries out a command that answers on standard output. */
     private static int answer(String command, Map<String, String> options) {
         Events events = Events.takeStandardOutput();
@@ -66,9 +75,7 @@ public final class Main {
             if (resolves) {
                 events.print(resolve(Path.of(options.get("--plan"))));
             } else {
-                String parallelism = options.get("--parallelism");
-                new EmbeddedRun(events, Main.class.getClassLoader())
-                        .run(parallelism == null ? null : Integer.valueOf(parallelism), options.get("--sidecar-socket"));
+                new EmbeddedRun(events, Main.class.getClassLoader()).run(parallelism(options), options.get("--sidecar-socket"));
             }
             return 0;
         } catch (DiagnosticException e) {
@@ -111,13 +118,14 @@ public final class Main {
     }
 
     /** Called by the JobManager, in the environment that Flink gives. */
-    private static void submit(String sidecarSocket) throws Exception {
+    private static void submit(Integer parallelism, String sidecarSocket) throws Exception {
         BundleOnClassPath bundle = new BundleOnClassPath(Thread.currentThread().getContextClassLoader());
         Plan plan = Plan.parse(bundle.plan());
         Configuration configuration = PlanTranslator.configuration(plan, sidecarSocket);
         StreamExecutionEnvironment environment = StreamExecutionEnvironment.getExecutionEnvironment(configuration);
-        if (plan.parallelism() != null) {
-            environment.setParallelism(plan.parallelism());
+        Integer chosen = parallelism != null ? parallelism : plan.parallelism();
+        if (chosen != null) {
+            environment.setParallelism(chosen);
         }
         new PlanTranslator(plan, bundle.digest(), environment, configuration).translate().attach();
         environment.execute(plan.name());
