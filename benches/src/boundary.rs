@@ -24,7 +24,7 @@ const MEMCPY: &str = "memcpy";
 const AGAIN: &str = "engine again";
 
 /// Measures `identity` and `tax`.
-pub fn run(rounds: usize, round: Duration) -> Result<Benchmark> {
+pub(crate) fn run(rounds: usize, round: Duration) -> Result<Benchmark> {
     let mut benchmark = Benchmark::new(
         "boundary",
         "One bundle of 1000 rows, again and again, on one thread: the engine from BUNDLE payload to REPLY frame (validate, copy into the \

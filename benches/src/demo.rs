@@ -11,7 +11,7 @@ use crate::result::{Benchmark, Panel, Target};
 const TARGET: Target = Target::AtMost(60.0);
 
 /// Runs `make demo` once to build what is missing, then measures it.
-pub fn run(rounds: usize) -> Result<Benchmark> {
+pub(crate) fn run(rounds: usize) -> Result<Benchmark> {
     let mut benchmark = Benchmark::new(
         "demo",
         "`make demo` from start to exit with everything built: build the functions, pack, run the job in an embedded cluster. Every run must \

@@ -16,21 +16,21 @@ use sha2::{Digest, Sha256};
 use crate::sidecar::PROGRAMS;
 
 /// Rows of a bundle: the default of `flink-wasm.bundle.rows`.
-pub const BUNDLE_ROWS: u32 = 1000;
+pub(crate) const BUNDLE_ROWS: u32 = 1000;
 
 /// A built function.
-pub struct Component {
+pub(crate) struct Component {
     /// Name of its folder in `udfs/`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The component.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Compiled, and asked what it is.
-    pub function: Arc<LoadedFunction>,
+    pub(crate) function: Arc<LoadedFunction>,
 }
 
 impl Component {
     /// Builds `udfs/<name>` with `flink-wasm build`, as users do.
-    pub fn build(name: &'static str) -> Result<Self> {
+    pub(crate) fn build(name: &'static str) -> Result<Self> {
         let mut command = Command::new(format!("{PROGRAMS}/flink-wasm"));
         command.args(["--json", "--quiet", "build"]).arg(format!("udfs/{name}")).stderr(Stdio::inherit());
         let output = command.output().context("flink-wasm can't be started; `make build` builds it")?;
@@ -45,12 +45,12 @@ impl Component {
     }
 
     /// `sha256:` and the digits.
-    pub fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         format!("sha256:{}", hex::encode(Sha256::digest(&self.bytes)))
     }
 
     /// The payload of OPEN.
-    pub fn open_request(&self) -> Open {
+    pub(crate) fn open_request(&self) -> Open {
         let description = self.function.description();
         let types = |fields: &[Field]| fields.iter().map(|field| field.sql_type.clone()).collect();
         Open {
@@ -66,18 +66,18 @@ impl Component {
 }
 
 /// A map with the rows that it is given.
-pub struct Guest {
+pub(crate) struct Guest {
     /// The function.
-    pub component: Component,
+    pub(crate) component: Component,
     /// The payload of a BUNDLE with [`BUNDLE_ROWS`] rows.
-    pub bundle: Vec<u8>,
+    pub(crate) bundle: Vec<u8>,
     /// The payload of its REPLY.
-    pub reply: Vec<u8>,
+    pub(crate) reply: Vec<u8>,
 }
 
 impl Guest {
     /// `identity`: one column of 100 bytes.
-    pub fn identity() -> Result<Self> {
+    pub(crate) fn identity() -> Result<Self> {
         let row = |index| {
             let mut state = u64::from(index);
             let bytes = (0..100).map(|_| next(&mut state) as u8).collect();
@@ -87,7 +87,7 @@ impl Guest {
     }
 
     /// `tax`: `id BIGINT, region STRING, amount DOUBLE`, and the total with the default rate behind.
-    pub fn tax() -> Result<Self> {
+    pub(crate) fn tax() -> Result<Self> {
         let row = |index| {
             let mut state = u64::from(index);
             let region = ["us-west", "us-east", "eu-central", "ap-south"][index as usize % 4];
@@ -116,7 +116,7 @@ impl Guest {
     }
 
     /// Whether this is the reply that must come.
-    pub fn check(&self, reply: &[u8]) -> Result<()> {
+    pub(crate) fn check(&self, reply: &[u8]) -> Result<()> {
         if reply != self.reply {
             bail!(
                 "`{}` gave a wrong reply of {} bytes, {} were expected",

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 /// What a reader must know to place the numbers.
-pub fn facts() -> Vec<(String, String)> {
+pub(crate) fn facts() -> Vec<(String, String)> {
     let mut facts = Vec::new();
     let mut fact = |name: &str, value: Option<String>| {
         facts.push((name.to_owned(), value.unwrap_or_else(|| "unknown".to_owned())));
@@ -19,7 +19,7 @@ pub fn facts() -> Vec<(String, String)> {
 }
 
 /// The load averages of the last 1, 5 and 15 minutes.
-pub fn load() -> String {
+pub(crate) fn load() -> String {
     let load = read("/proc/loadavg").unwrap_or_default();
     load.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }
@@ -29,7 +29,7 @@ fn read(path: &str) -> Option<String> {
 }
 
 /// The first `name : value` of a file of `/proc`.
-pub fn field(path: &str, name: &str) -> Option<String> {
+pub(crate) fn field(path: &str, name: &str) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     let fields = text.lines().filter_map(|line| line.split_once(':'));
     fields.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_owned()).next()

@@ -13,7 +13,7 @@ use crate::sidecar::{Connection, Sidecar};
 const TARGET: Target = Target::AtMost(40.0);
 
 /// Runs `tax` for a while, in a sidecar that compiled it and in one that found it compiled, and reads `/proc`.
-pub fn run(rounds: usize, warm: Duration) -> Result<Benchmark> {
+pub(crate) fn run(rounds: usize, warm: Duration) -> Result<Benchmark> {
     let guest = Guest::tax()?;
     let mut benchmark = Benchmark::new(
         "memory",

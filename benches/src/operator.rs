@@ -29,13 +29,13 @@ const OPENS: [&str; 8] = [
 ];
 
 /// How long jobs run, in seconds.
-pub struct Times {
+pub(crate) struct Times {
     /// The job of each variant before the first round.
-    pub warm_up: f64,
+    pub(crate) warm_up: f64,
     /// The start of each job, which is not measured.
-    pub lead: f64,
+    pub(crate) lead: f64,
     /// What is measured.
-    pub window: f64,
+    pub(crate) window: f64,
 }
 
 /// Ratios of the report, by workload.
@@ -51,7 +51,7 @@ const RATIOS: &[(&str, &str, &str, Option<Target>)] = &[
 const TWICE: (&str, &str) = ("wasm", "wasm again");
 
 /// Runs all workloads in one JVM.
-pub fn run(rounds: usize, times: &Times) -> Result<Benchmark> {
+pub(crate) fn run(rounds: usize, times: &Times) -> Result<Benchmark> {
     let mut benchmark = Benchmark::new(
         "operator",
         "Jobs of source, operator and sink in one task, one after the other in one JVM with an embedded cluster, parallelism 1, object reuse \
@@ -89,7 +89,8 @@ pub fn run(rounds: usize, times: &Times) -> Result<Benchmark> {
     benchmark.fact("Bundles", "1000 rows, 256 KiB, 10 ms, 2 in flight (defaults)");
     benchmark.panels = measure(&arguments, &mut benchmark.facts)?;
     for panel in &mut benchmark.panels {
-        for (_, above, below, target) in RATIOS.iter().filter(|(workload, ..)| *workload == panel.title) {
+        let title = panel.title.clone();
+        for (_, above, below, target) in RATIOS.iter().filter(|(workload, ..)| *workload == title) {
             panel.ratio(above, below, *target);
         }
         panel.ratio(TWICE.0, TWICE.1, None);

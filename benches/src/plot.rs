@@ -17,7 +17,7 @@ const STYLE: &str = "text{font:13px sans-serif;fill:#1f2328}.title{font-weight:b
     .target{stroke:#1a7f37;stroke-width:1.5;stroke-dasharray:4 3}.missed{stroke:#cf222e}";
 
 /// The picture as SVG.
-pub fn svg(benchmark: &Benchmark) -> String {
+pub(crate) fn svg(benchmark: &Benchmark) -> String {
     let mut body = String::new();
     let mut top = 0.0;
     for panel in &benchmark.panels {
@@ -113,7 +113,7 @@ fn step(end: f64) -> f64 {
 }
 
 /// Three significant digits.
-pub fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     let digits = if value == 0.0 { 0.0 } else { 2.0 - value.abs().log10().floor() };
     let text = format!("{value:.*}", digits.clamp(0.0, 6.0) as usize);
     match text.contains('.') {

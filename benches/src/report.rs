@@ -10,7 +10,7 @@ use crate::result::{Benchmark, Panel, Target};
 use crate::statistics::{greatest, least, median};
 
 /// Writes `report.md` and one picture for each of the benchmarks that the folder has results of.
-pub fn write(folder: &Path, names: &[&str]) -> Result<()> {
+pub(crate) fn write(folder: &Path, names: &[&str]) -> Result<()> {
     let mut text = String::from(
         "# Results\n\nWritten by `make bench`; do not edit. [How to run and read this](../README.md).\n\n\
          Medians over rounds, with the least and the greatest sample. A ratio is taken round by round, between runs side by side. \

@@ -9,58 +9,58 @@ use crate::statistics::{median, pairwise};
 
 /// The result of one benchmark, kept as `<name>.json` beside the report.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Benchmark {
+pub(crate) struct Benchmark {
     /// As on the command line.
-    pub name: String,
+    pub(crate) name: String,
     /// What was measured, in a sentence or two.
-    pub about: String,
+    pub(crate) about: String,
     /// Facts of the run: settings, load, sizes.
-    pub facts: Vec<(String, String)>,
+    pub(crate) facts: Vec<(String, String)>,
     /// The measurements.
-    pub panels: Vec<Panel>,
+    pub(crate) panels: Vec<Panel>,
 }
 
 /// Series that were measured side by side.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Panel {
+pub(crate) struct Panel {
     /// Name of the workload.
-    pub title: String,
+    pub(crate) title: String,
     /// Unit of every sample.
-    pub unit: String,
+    pub(crate) unit: String,
     /// One a variant.
-    pub series: Vec<Series>,
+    pub(crate) series: Vec<Series>,
     /// What the series say about each other.
-    pub ratios: Vec<Ratio>,
+    pub(crate) ratios: Vec<Ratio>,
 }
 
 /// The samples of one variant, one a round.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Series {
+pub(crate) struct Series {
     /// Name of the variant.
-    pub name: String,
+    pub(crate) name: String,
     /// In the order of the rounds.
-    pub samples: Vec<f64>,
+    pub(crate) samples: Vec<f64>,
     /// What the median should reach.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<Target>,
+    pub(crate) target: Option<Target>,
 }
 
 /// Two variants, round by round.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Ratio {
+pub(crate) struct Ratio {
     /// Such as `wasm / Java map`.
-    pub name: String,
+    pub(crate) name: String,
     /// In the order of the rounds.
-    pub samples: Vec<f64>,
+    pub(crate) samples: Vec<f64>,
     /// What the median should reach.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<Target>,
+    pub(crate) target: Option<Target>,
 }
 
 /// What a median should reach.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Target {
+pub(crate) enum Target {
     /// More is better.
     AtLeast(f64),
     /// Less is better.
@@ -69,7 +69,7 @@ pub enum Target {
 
 impl Target {
     /// Whether these samples reach it.
-    pub fn is_met(self, samples: &[f64]) -> bool {
+    pub(crate) fn is_met(self, samples: &[f64]) -> bool {
         match self {
             Target::AtLeast(bound) => median(samples) >= bound,
             Target::AtMost(bound) => median(samples) <= bound,
@@ -88,17 +88,17 @@ impl std::fmt::Display for Target {
 
 impl Panel {
     /// A panel without series.
-    pub fn new(title: impl Into<String>, unit: &str) -> Self {
+    pub(crate) fn new(title: impl Into<String>, unit: &str) -> Self {
         Self { title: title.into(), unit: unit.into(), series: Vec::new(), ratios: Vec::new() }
     }
 
     /// Adds a series.
-    pub fn series(&mut self, name: &str, samples: Vec<f64>, target: Option<Target>) {
+    pub(crate) fn series(&mut self, name: &str, samples: Vec<f64>, target: Option<Target>) {
         self.series.push(Series { name: name.into(), samples, target });
     }
 
     /// Adds the ratio of two series of this panel.
-    pub fn ratio(&mut self, numerator: &str, denominator: &str, target: Option<Target>) {
+    pub(crate) fn ratio(&mut self, numerator: &str, denominator: &str, target: Option<Target>) {
         let samples = |name: &str| {
             self.series.iter().find(|series| series.name == name).map(|series| &series.samples[..])
         };
@@ -110,17 +110,17 @@ impl Panel {
 
 impl Benchmark {
     /// A result without measurements.
-    pub fn new(name: &str, about: impl Into<String>) -> Self {
+    pub(crate) fn new(name: &str, about: impl Into<String>) -> Self {
         Self { name: name.into(), about: about.into(), facts: Vec::new(), panels: Vec::new() }
     }
 
     /// Adds a fact.
-    pub fn fact(&mut self, name: &str, value: impl std::fmt::Display) {
+    pub(crate) fn fact(&mut self, name: &str, value: impl std::fmt::Display) {
         self.facts.push((name.into(), value.to_string()));
     }
 
     /// Keeps the result in a folder.
-    pub fn save(&self, folder: &Path) -> Result<()> {
+    pub(crate) fn save(&self, folder: &Path) -> Result<()> {
         let path = folder.join(format!("{}.json", self.name));
         std::fs::create_dir_all(folder)?;
         std::fs::write(&path, serde_json::to_string_pretty(self)? + "\n")
@@ -128,7 +128,7 @@ impl Benchmark {
     }
 
     /// What a former run kept, if there is such a result.
-    pub fn load(folder: &Path, name: &str) -> Result<Option<Self>> {
+    pub(crate) fn load(folder: &Path, name: &str) -> Result<Option<Self>> {
         match std::fs::read(folder.join(format!("{name}.json"))) {
             Ok(bytes) => {
                 Ok(Some(serde_json::from_slice(&bytes).with_context(|| format!("{name}.json is malformed"))?))

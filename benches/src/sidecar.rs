@@ -15,26 +15,26 @@ use serde::Serialize;
 use crate::guest::Component;
 
 /// Where cargo puts programs.
-pub const PROGRAMS: &str = "target/release";
+pub(crate) const PROGRAMS: &str = "target/release";
 
 /// A running sidecar. Ends with this value.
-pub struct Sidecar {
+pub(crate) struct Sidecar {
     child: Child,
     folder: tempfile::TempDir,
     /// From starting the process to its word that it listens.
-    pub start_time: Duration,
+    pub(crate) start_time: Duration,
 }
 
 impl Sidecar {
     /// Starts the sidecar with this cache directory.
-    pub fn start(cache: &Path) -> Result<Self> {
+    pub(crate) fn start(cache: &Path) -> Result<Self> {
         let mut command = Command::new(Path::new(PROGRAMS).join("flink-wasm-sidecar"));
         command.arg("--cache-dir").arg(cache).args(["--health-addr", "none"]);
         Self::spawn(command)
     }
 
     /// Starts the echo sidecar.
-    pub fn start_echo() -> Result<Self> {
+    pub(crate) fn start_echo() -> Result<Self> {
         Self::spawn(Command::new(Path::new(PROGRAMS).join("flink-wasm-echo-sidecar")))
     }
 
@@ -55,12 +55,12 @@ impl Sidecar {
     }
 
     /// Where it listens.
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("s")
     }
 
     /// A field of `/proc/<pid>/status` in MiB, such as `VmRSS`.
-    pub fn memory_mib(&self, field: &str) -> Result<f64> {
+    pub(crate) fn memory_mib(&self, field: &str) -> Result<f64> {
         let status = format!("/proc/{}/status", self.child.id());
         let value =
             crate::machine::field(&status, field).with_context(|| format!("{status} has no {field}"))?;
@@ -77,14 +77,14 @@ impl Drop for Sidecar {
 }
 
 /// One connection, as one subtask has it.
-pub struct Connection {
+pub(crate) struct Connection {
     stream: UnixStream,
     payload: Vec<u8>,
 }
 
 impl Connection {
     /// Connects and agrees on the version.
-    pub fn connect(socket: &Path) -> Result<Self> {
+    pub(crate) fn connect(socket: &Path) -> Result<Self> {
         let mut connection = Self { stream: UnixStream::connect(socket)?, payload: Vec::new() };
         let hello = Hello {
             protocol: VersionRange { min: 1, max: 1 },
@@ -102,7 +102,7 @@ impl Connection {
     }
 
     /// Opens a function; gives the time from OPEN to OPENED and what OPENED says.
-    pub fn open(&mut self, component: &Component) -> Result<(Duration, Opened)> {
+    pub(crate) fn open(&mut self, component: &Component) -> Result<(Duration, Opened)> {
         let open: Open = component.open_request();
         let started = Instant::now();
         self.send(FrameType::Open, &open)?;
@@ -117,7 +117,7 @@ impl Connection {
     }
 
     /// Sends a bundle and awaits the payload of its reply.
-    pub fn run(&mut self, id: u64, bundle: &[u8]) -> Result<&[u8]> {
+    pub(crate) fn run(&mut self, id: u64, bundle: &[u8]) -> Result<&[u8]> {
         let header = FrameHeader { kind: FrameType::Bundle, id, payload_bytes: u32::try_from(bundle.len())? };
         self.stream.write_all(&header.encode())?;
         self.stream.write_all(bundle)?;

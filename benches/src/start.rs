@@ -15,7 +15,7 @@ const TARGET: Target = Target::AtMost(2.0);
 const WARM_PER_ROUND: usize = 4;
 
 /// Measures `tax`, round by round: an empty cache, then further connections, then fresh processes with that cache.
-pub fn run(rounds: usize) -> Result<Benchmark> {
+pub(crate) fn run(rounds: usize) -> Result<Benchmark> {
     let guest = Guest::tax()?;
     let mut benchmark = Benchmark::new(
         "start",

@@ -1,7 +1,7 @@
 //! What is said about the samples of a run: medians, spread, and ratios pair by pair.
 
 /// The middle sample, or the mean of the two in the middle. NaN without samples.
-pub fn median(samples: &[f64]) -> f64 {
+pub(crate) fn median(samples: &[f64]) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     match sorted.len() {
@@ -12,17 +12,17 @@ pub fn median(samples: &[f64]) -> f64 {
 }
 
 /// The least sample.
-pub fn least(samples: &[f64]) -> f64 {
+pub(crate) fn least(samples: &[f64]) -> f64 {
     samples.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 /// The greatest sample.
-pub fn greatest(samples: &[f64]) -> f64 {
+pub(crate) fn greatest(samples: &[f64]) -> f64 {
     samples.iter().copied().fold(f64::NEG_INFINITY, f64::max)
 }
 
 /// The ratio of what was measured side by side, round by round: a drift of the machine from round to round cancels out.
-pub fn pairwise(numerator: &[f64], denominator: &[f64]) -> Vec<f64> {
+pub(crate) fn pairwise(numerator: &[f64], denominator: &[f64]) -> Vec<f64> {
     numerator.iter().zip(denominator).map(|(above, below)| above / below).collect()
 }
 
