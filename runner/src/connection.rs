@@ -1,6 +1,7 @@
 //! One connection from HELLO to its end.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -14,7 +15,7 @@ use flink_wasm_protocol::handshake::{
 };
 
 use crate::frames::FrameReader;
-use crate::limits::HANDSHAKE_TIMEOUT;
+use crate::limits::{DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT};
 use crate::server::Shared;
 use crate::session::{self, Session};
 
@@ -46,19 +47,23 @@ pub(crate) fn serve(stream: &UnixStream, shared: &Shared) {
     );
     // A stream that broke takes no more.
     if diagnostic.code != Code::SidecarUnreachable {
+        // A peer that does not read must not hold the thread.
+        let _ = stream.set_write_timeout(Some(HANDSHAKE_TIMEOUT));
         send_error(stream, id, ErrorFrame { diagnostic, function, component, row });
+        drain(stream);
     }
 }
 
-/// Ends a connection before it has begun.
+/// Ends a connection before it has begun. Runs on the acceptor's thread, so it waits for nothing: a new stream has room for the frame.
 pub(crate) fn refuse(stream: &UnixStream, diagnostic: Diagnostic) {
-    send_error(stream, 0, ErrorFrame { diagnostic, function: None, component: None, row: None });
+    if stream.set_nonblocking(true).is_ok() {
+        send_error(stream, 0, ErrorFrame { diagnostic, function: None, component: None, row: None });
+    }
 }
 
 fn send_error(mut stream: &UnixStream, id: u64, mut error: ErrorFrame) {
-    // A peer that does not read must not hold the thread.
-    let _ = stream.set_write_timeout(Some(HANDSHAKE_TIMEOUT));
     let frame = encode_json(FrameType::Error, id, &error).or_else(|_| {
+        // Too long: the notes are what can be done without.
         error.diagnostic.notes.clear();
         encode_json(FrameType::Error, id, &error)
     });
@@ -66,12 +71,16 @@ fn send_error(mut stream: &UnixStream, id: u64, mut error: ErrorFrame) {
     if let Ok(frame) = frame {
         let _ = stream.write_all(&frame);
     }
-    // Closing with unread bytes would reset the stream and take the ERROR with it. The peer has it when it closes.
-    let _ = stream.shutdown(std::net::Shutdown::Write);
-    let _ = stream.set_read_timeout(Some(std::time::Duration::from_secs(1)));
-    let mut rest = [0; 4096];
-    let until = Instant::now() + std::time::Duration::from_secs(5);
-    while Instant::now() < until && matches!(std::io::Read::read(&mut stream, &mut rest), Ok(1..)) {}
+    let _ = stream.shutdown(Shutdown::Write);
+}
+
+/// Reads what the peer still sends until it closes. Closing with unread bytes would be a reset to the peer, instead of an end.
+fn drain(mut stream: &UnixStream) {
+    let end = Instant::now() + DRAIN_TIMEOUT;
+    let mut bytes = [0; 16 << 10];
+    if stream.set_read_timeout(Some(DRAIN_TIMEOUT)).is_ok() {
+        while Instant::now() < end && matches!(stream.read(&mut bytes), Ok(1..)) {}
+    }
 }
 
 fn run(stream: &UnixStream, shared: &Shared, about: &mut Option<Open>) -> std::result::Result<(), End> {

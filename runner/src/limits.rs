@@ -12,6 +12,9 @@ pub const DEFAULT_DRAIN_MS: u64 = 10_000;
 /// hold a thread.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Time that a peer has to take an ERROR and close, before its connection is closed for it.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Stack of a connection's thread: four times what a guest may use.
 pub const THREAD_STACK_BYTES: usize = 2 << 20;
 

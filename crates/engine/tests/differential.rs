@@ -61,21 +61,13 @@ fn to_native(schema: &Schema, batch: &BatchView<'_>) -> Batch {
 /// The reply that a batch of the SDK would make.
 fn reply_of(schema: &Schema, rows: &Batch, origin: &[u32], failures: &[flink_wasm::RowFailure]) -> Vec<u8> {
     let bytes: Vec<(Vec<u8>, Vec<u8>)> = rows.columns.iter().map(|column| le_bytes(&column.cells)).collect();
-    let raw = |((column, (first, second)), flat): (
-        (&Column, &(Vec<u8>, Vec<u8>)),
-        &flink_wasm_protocol::schema::Column,
-    )| {
-        let cells = match flat.kind {
-            ColumnKind::Boolean => CellsView::Bits(first),
-            ColumnKind::Varlen => CellsView::Varlen { offsets: first, data: second },
-            ColumnKind::Nested => CellsView::Nested { offsets: first },
-            ColumnKind::Row => CellsView::Row,
-            _ => CellsView::Fixed(first),
-        };
-        RawColumn { validity: column.validity.as_deref(), cells }
-    };
-    let columns: Vec<RawColumn<'_>> =
-        rows.columns.iter().zip(&bytes).zip(schema.columns()).map(raw).collect();
+    let columns: Vec<RawColumn<'_>> = rows
+        .columns
+        .iter()
+        .zip(&bytes)
+        .zip(schema.columns())
+        .map(|((column, bytes), flat)| raw(column, bytes, flat.kind))
+        .collect();
     let mut writer = ReplyWriter::default();
     writer.begin(flink_wasm_engine::FunctionKind::Map);
     if !columns.is_empty() {
@@ -85,6 +77,17 @@ fn reply_of(schema: &Schema, rows: &Batch, origin: &[u32], failures: &[flink_was
         writer.failure(failure.row, &failure.message).unwrap();
     }
     writer.finish(1, &Trailer::default()).unwrap().to_vec()
+}
+
+fn raw<'a>(column: &'a Column, (first, second): &'a (Vec<u8>, Vec<u8>), kind: ColumnKind) -> RawColumn<'a> {
+    let cells = match kind {
+        ColumnKind::Boolean => CellsView::Bits(first),
+        ColumnKind::Varlen => CellsView::Varlen { offsets: first, data: second },
+        ColumnKind::Nested => CellsView::Nested { offsets: first },
+        ColumnKind::Row => CellsView::Row,
+        _ => CellsView::Fixed(first),
+    };
+    RawColumn { validity: column.validity.as_deref(), cells }
 }
 
 fn le_bytes(cells: &Cells) -> (Vec<u8>, Vec<u8>) {
