@@ -46,6 +46,13 @@ pub(crate) fn classify(
     } else if trap == Some(Trap::StackOverflow) {
         Diagnostic::new(Code::FunctionTrapped, "the function overflowed its stack")
             .help("it recurses too deeply, or without end")
+    } else if trap == Some(Trap::MemoryOutOfBounds) && panic.is_none() {
+        // Rust keeps a second stack at the start of linear memory; safe code leaves its memory only at the end of that one.
+        Diagnostic::new(
+            Code::FunctionTrapped,
+            "the function overflowed its stack, or read or wrote outside of its memory",
+        )
+        .help("safe Rust does so only when it recurses too deeply, or without end")
     } else if let Some(panic) = panic {
         Diagnostic::new(Code::FunctionTrapped, format!("the function panicked: {panic}"))
     } else if let Some(trap) = trap {
