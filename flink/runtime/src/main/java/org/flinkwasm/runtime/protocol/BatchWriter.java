@@ -2,6 +2,7 @@ package org.flinkwasm.runtime.protocol;
 
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.types.logical.LogicalType;
+import org.flinkwasm.runtime.protocol.ColumnWriter.Meter;
 import org.flinkwasm.runtime.protocol.ColumnWriter.NullCellException;
 
 import java.util.List;
@@ -9,10 +10,9 @@ import java.util.List;
 /** Turns rows into a batch. One writer serves all bundles of a subtask. */
 public final class BatchWriter {
     private final ColumnWriter[] columns;
-    private final ColumnWriter[] variable;
     private final int[] positions;
     private final int columnCount;
-    private final int fixedRowBytes;
+    private final Meter meter = new Meter();
     private int rowCount;
 
     /**
@@ -23,23 +23,11 @@ public final class BatchWriter {
     public BatchWriter(List<? extends LogicalType> types, List<String> names, int[] positions) {
         this.positions = positions.clone();
         columns = new ColumnWriter[types.size()];
-        int fixed = 0;
-        int variableCount = 0;
         int flattened = 0;
         for (int i = 0; i < columns.length; i++) {
-            columns[i] = ColumnWriter.of(types.get(i), names.get(i));
-            fixed += ColumnKind.of(types.get(i)).width();
-            variableCount += columns[i].isVariable() ? 1 : 0;
+            columns[i] = ColumnWriter.of(types.get(i), names.get(i), meter);
             flattened += flattenedCount(types.get(i));
         }
-        variable = new ColumnWriter[variableCount];
-        int next = 0;
-        for (ColumnWriter column : columns) {
-            if (column.isVariable()) {
-                variable[next++] = column;
-            }
-        }
-        fixedRowBytes = fixed;
         columnCount = flattened;
     }
 
@@ -68,13 +56,9 @@ public final class BatchWriter {
         return rowCount;
     }
 
-    /** Bytes of the cells so far. */
+    /** Bytes of the cells so far, roughly. */
     public int bytes() {
-        int bytes = fixedRowBytes * rowCount;
-        for (ColumnWriter column : variable) {
-            bytes += column.bytes();
-        }
-        return bytes;
+        return meter.bytes;
     }
 
     /** Appends the batch, and starts the next. */
@@ -86,5 +70,6 @@ public final class BatchWriter {
             column.clear();
         }
         rowCount = 0;
+        meter.bytes = 0;
     }
 }

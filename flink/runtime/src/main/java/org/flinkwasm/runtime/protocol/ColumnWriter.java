@@ -25,45 +25,55 @@ abstract class ColumnWriter {
     private final ColumnKind kind;
     private final boolean nullable;
     private final String name;
+    /** Bytes of a cell, its text or bytes apart. */
+    private final int cellBytes;
+    final Meter meter;
 
     private int cellCount;
     private boolean hasNull;
     /** One bit a cell, 1 = present. Filled from the first null on. */
     private byte[] validity = new byte[128];
 
-    private ColumnWriter(ColumnKind kind, LogicalType type, String name) {
+    private ColumnWriter(ColumnKind kind, LogicalType type, String name, Meter meter) {
         this.kind = kind;
         this.nullable = type.isNullable();
         this.name = name;
+        this.meter = meter;
+        cellBytes = kind == ColumnKind.VARLEN || kind == ColumnKind.NESTED ? 4 : Math.max(1, kind.width());
     }
 
-    static ColumnWriter of(LogicalType type, String name) {
+    /** Counts the bytes of a batch while its cells are written, roughly. */
+    static final class Meter {
+        int bytes;
+    }
+
+    static ColumnWriter of(LogicalType type, String name, Meter meter) {
         ColumnKind kind = ColumnKind.of(type);
         switch (kind) {
             case BOOLEAN:
-                return new BooleanWriter(type, name);
+                return new BooleanWriter(type, name, meter);
             case VARLEN:
-                return new VarlenWriter(type, name);
+                return new VarlenWriter(type, name, meter);
             case NESTED:
-                return type.is(LogicalTypeRoot.ARRAY) ? new ArrayWriter(type, name) : new MapWriter(type, name);
+                return type.is(LogicalTypeRoot.ARRAY) ? new ArrayWriter(type, name, meter) : new MapWriter(type, name, meter);
             case ROW:
-                return new RowWriter(type, name);
+                return new RowWriter(type, name, meter);
             case INT8:
-                return new Int8Writer(type, name);
+                return new Int8Writer(type, name, meter);
             case INT16:
-                return new Int16Writer(type, name);
+                return new Int16Writer(type, name, meter);
             case INT32:
-                return new Int32Writer(type, name);
+                return new Int32Writer(type, name, meter);
             case FLOAT32:
-                return new Float32Writer(type, name);
+                return new Float32Writer(type, name, meter);
             case FLOAT64:
-                return new Float64Writer(type, name);
+                return new Float64Writer(type, name, meter);
             case DECIMAL128:
-                return type.is(LogicalTypeRoot.DECIMAL) ? new DecimalWriter(type, name) : new TimestampWriter(type, name, kind);
+                return type.is(LogicalTypeRoot.DECIMAL) ? new DecimalWriter(type, name, meter) : new TimestampWriter(type, name, meter, kind);
             default:
                 return type.is(LogicalTypeRoot.TIMESTAMP_WITHOUT_TIME_ZONE) || type.is(LogicalTypeRoot.TIMESTAMP_WITH_LOCAL_TIME_ZONE)
-                        ? new TimestampWriter(type, name, kind)
-                        : new Int64Writer(type, name);
+                        ? new TimestampWriter(type, name, meter, kind)
+                        : new Int64Writer(type, name, meter);
         }
     }
 
@@ -109,6 +119,7 @@ abstract class ColumnWriter {
             validity[cellCount >> 3] |= (byte) (1 << (cellCount & 7));
         }
         cellCount++;
+        meter.bytes += cellBytes;
     }
 
     private void absent() {
@@ -121,6 +132,7 @@ abstract class ColumnWriter {
             reserveValidity();
         }
         cellCount++;
+        meter.bytes += cellBytes;
     }
 
     /** Makes room for the next cell's bit; bits not yet written are zero. */
@@ -154,14 +166,6 @@ abstract class ColumnWriter {
         clearCells();
     }
 
-    /** Bytes of the cells, so far, with all columns below. */
-    abstract int bytes();
-
-    /** Whether cells differ in size, so that {@link #bytes()} has to be asked. */
-    boolean isVariable() {
-        return kind.width() == 0;
-    }
-
     abstract void writeValue(RowData row, int position);
 
     abstract void writeValue(ArrayData array, int position);
@@ -184,8 +188,8 @@ abstract class ColumnWriter {
     private static final class BooleanWriter extends ColumnWriter {
         private byte[] bits = new byte[128];
 
-        BooleanWriter(LogicalType type, String name) {
-            super(ColumnKind.BOOLEAN, type, name);
+        BooleanWriter(LogicalType type, String name, Meter meter) {
+            super(ColumnKind.BOOLEAN, type, name, meter);
         }
 
         private void put(boolean value) {
@@ -218,13 +222,8 @@ abstract class ColumnWriter {
         }
 
         @Override
-        int bytes() {
-            return (cellCount() + 7) >> 3;
-        }
-
-        @Override
         void writeCells(ByteBuilder out) {
-            out.putSection(bits, bytes());
+            out.putSection(bits, (cellCount() + 7) >> 3);
         }
 
         @Override
@@ -236,19 +235,14 @@ abstract class ColumnWriter {
         final ByteBuilder cells = new ByteBuilder(INITIAL_BYTES);
         private final int width;
 
-        FixedWriter(ColumnKind kind, LogicalType type, String name) {
-            super(kind, type, name);
+        FixedWriter(ColumnKind kind, LogicalType type, String name, Meter meter) {
+            super(kind, type, name, meter);
             width = kind.width();
         }
 
         @Override
         void writeEmpty() {
             cells.putZeros(width);
-        }
-
-        @Override
-        int bytes() {
-            return cells.length();
         }
 
         @Override
@@ -263,8 +257,8 @@ abstract class ColumnWriter {
     }
 
     private static final class Int8Writer extends FixedWriter {
-        Int8Writer(LogicalType type, String name) {
-            super(ColumnKind.INT8, type, name);
+        Int8Writer(LogicalType type, String name, Meter meter) {
+            super(ColumnKind.INT8, type, name, meter);
         }
 
         private void put(byte value) {
@@ -284,8 +278,8 @@ abstract class ColumnWriter {
     }
 
     private static final class Int16Writer extends FixedWriter {
-        Int16Writer(LogicalType type, String name) {
-            super(ColumnKind.INT16, type, name);
+        Int16Writer(LogicalType type, String name, Meter meter) {
+            super(ColumnKind.INT16, type, name, meter);
         }
 
         private void put(short value) {
@@ -305,8 +299,8 @@ abstract class ColumnWriter {
     }
 
     private static final class Int32Writer extends FixedWriter {
-        Int32Writer(LogicalType type, String name) {
-            super(ColumnKind.INT32, type, name);
+        Int32Writer(LogicalType type, String name, Meter meter) {
+            super(ColumnKind.INT32, type, name, meter);
         }
 
         @Override
@@ -321,8 +315,8 @@ abstract class ColumnWriter {
     }
 
     private static final class Int64Writer extends FixedWriter {
-        Int64Writer(LogicalType type, String name) {
-            super(ColumnKind.INT64, type, name);
+        Int64Writer(LogicalType type, String name, Meter meter) {
+            super(ColumnKind.INT64, type, name, meter);
         }
 
         @Override
@@ -337,8 +331,8 @@ abstract class ColumnWriter {
     }
 
     private static final class Float32Writer extends FixedWriter {
-        Float32Writer(LogicalType type, String name) {
-            super(ColumnKind.FLOAT32, type, name);
+        Float32Writer(LogicalType type, String name, Meter meter) {
+            super(ColumnKind.FLOAT32, type, name, meter);
         }
 
         @Override
@@ -353,8 +347,8 @@ abstract class ColumnWriter {
     }
 
     private static final class Float64Writer extends FixedWriter {
-        Float64Writer(LogicalType type, String name) {
-            super(ColumnKind.FLOAT64, type, name);
+        Float64Writer(LogicalType type, String name, Meter meter) {
+            super(ColumnKind.FLOAT64, type, name, meter);
         }
 
         @Override
@@ -372,8 +366,8 @@ abstract class ColumnWriter {
         private final int precision;
         private final int scale;
 
-        DecimalWriter(LogicalType type, String name) {
-            super(ColumnKind.DECIMAL128, type, name);
+        DecimalWriter(LogicalType type, String name, Meter meter) {
+            super(ColumnKind.DECIMAL128, type, name, meter);
             precision = LogicalTypeChecks.getPrecision(type);
             scale = LogicalTypeChecks.getScale(type);
         }
@@ -409,8 +403,8 @@ abstract class ColumnWriter {
     private static final class TimestampWriter extends FixedWriter {
         private final int precision;
 
-        TimestampWriter(LogicalType type, String name, ColumnKind kind) {
-            super(kind, type, name);
+        TimestampWriter(LogicalType type, String name, Meter meter, ColumnKind kind) {
+            super(kind, type, name, meter);
             precision = LogicalTypeChecks.getPrecision(type);
         }
 
@@ -446,8 +440,8 @@ abstract class ColumnWriter {
         private final ByteBuilder offsets = new ByteBuilder(INITIAL_BYTES);
         private final ByteBuilder data = new ByteBuilder(INITIAL_BYTES);
 
-        VarlenWriter(LogicalType type, String name) {
-            super(ColumnKind.VARLEN, type, name);
+        VarlenWriter(LogicalType type, String name, Meter meter) {
+            super(ColumnKind.VARLEN, type, name, meter);
             isText = type.is(LogicalTypeRoot.CHAR) || type.is(LogicalTypeRoot.VARCHAR);
             clearCells();
         }
@@ -457,6 +451,7 @@ abstract class ColumnWriter {
                 BinaryStringData text = (BinaryStringData) value;
                 text.ensureMaterialized();
                 int length = text.getSizeInBytes();
+                meter.bytes += length;
                 int at = data.grow(length);
                 MemorySegment[] segments = text.getSegments();
                 if (segments.length == 1) {
@@ -471,6 +466,7 @@ abstract class ColumnWriter {
         }
 
         private void put(byte[] value) {
+            meter.bytes += value.length;
             data.put(value, 0, value.length);
             offsets.putInt(data.length());
         }
@@ -499,11 +495,6 @@ abstract class ColumnWriter {
         }
 
         @Override
-        int bytes() {
-            return offsets.length() + data.length();
-        }
-
-        @Override
         void writeCells(ByteBuilder out) {
             out.putSection(offsets.bytes(), offsets.length());
             out.putSection(data.bytes(), data.length());
@@ -522,12 +513,12 @@ abstract class ColumnWriter {
         final ColumnWriter[] below;
         private final ByteBuilder offsets = new ByteBuilder(INITIAL_BYTES);
 
-        NestedWriter(LogicalType type, String name, String... suffixes) {
-            super(ColumnKind.NESTED, type, name);
+        NestedWriter(LogicalType type, String name, Meter meter, String... suffixes) {
+            super(ColumnKind.NESTED, type, name, meter);
             List<LogicalType> children = ColumnKind.children(type);
             below = new ColumnWriter[children.size()];
             for (int i = 0; i < below.length; i++) {
-                below[i] = ColumnWriter.of(children.get(i), name + suffixes[i]);
+                below[i] = ColumnWriter.of(children.get(i), name + suffixes[i], meter);
             }
             offsets.putInt(0);
         }
@@ -539,15 +530,6 @@ abstract class ColumnWriter {
         @Override
         void writeEmpty() {
             close();
-        }
-
-        @Override
-        int bytes() {
-            int bytes = offsets.length();
-            for (ColumnWriter column : below) {
-                bytes += column.bytes();
-            }
-            return bytes;
         }
 
         @Override
@@ -569,8 +551,8 @@ abstract class ColumnWriter {
     }
 
     private static final class ArrayWriter extends NestedWriter {
-        ArrayWriter(LogicalType type, String name) {
-            super(type, name, "[]");
+        ArrayWriter(LogicalType type, String name, Meter meter) {
+            super(type, name, meter, "[]");
         }
 
         private void put(ArrayData elements) {
@@ -594,8 +576,8 @@ abstract class ColumnWriter {
 
     /** MAP; and MULTISET, which Flink holds as a map from element to count. */
     private static final class MapWriter extends NestedWriter {
-        MapWriter(LogicalType type, String name) {
-            super(type, name, "{key}", "{value}");
+        MapWriter(LogicalType type, String name, Meter meter) {
+            super(type, name, meter, "{key}", "{value}");
         }
 
         private void put(MapData entries) {
@@ -623,13 +605,13 @@ abstract class ColumnWriter {
     private static final class RowWriter extends ColumnWriter {
         private final ColumnWriter[] fields;
 
-        RowWriter(LogicalType type, String name) {
-            super(ColumnKind.ROW, type, name);
+        RowWriter(LogicalType type, String name, Meter meter) {
+            super(ColumnKind.ROW, type, name, meter);
             List<String> names = LogicalTypeChecks.getFieldNames(type);
             List<LogicalType> types = ColumnKind.children(type);
             fields = new ColumnWriter[types.size()];
             for (int i = 0; i < fields.length; i++) {
-                fields[i] = ColumnWriter.of(types.get(i), name + "." + names.get(i));
+                fields[i] = ColumnWriter.of(types.get(i), name + "." + names.get(i), meter);
             }
         }
 
@@ -654,15 +636,6 @@ abstract class ColumnWriter {
             for (ColumnWriter field : fields) {
                 field.writeBelowNull();
             }
-        }
-
-        @Override
-        int bytes() {
-            int bytes = 0;
-            for (ColumnWriter field : fields) {
-                bytes += field.bytes();
-            }
-            return bytes;
         }
 
         @Override
