@@ -11,11 +11,14 @@ use flink_wasm_diagnostic::{Code, Diagnostic, Result};
 /// The user and the group of the sidecar: a task manager that runs as another user shares the group.
 const SOCKET_MODE: u32 = 0o660;
 
+/// Device, inode, and when the inode was changed last: a new file may get the inode of the one that it replaces.
+type Identity = (u64, u64, i64, i64);
+
 /// Removes the socket's file when it goes, if it is still the one that was made.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    identity: (u64, u64),
+    identity: Identity,
 }
 
 /// Listens at `path`. A file left behind by a dead sidecar is replaced; FW0002 when a live one listens there.
@@ -63,8 +66,9 @@ impl Drop for SocketFile {
     }
 }
 
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    fs::symlink_metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+fn identity(path: &Path) -> Option<Identity> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec()))
 }
 
 #[cfg(test)]

@@ -146,7 +146,8 @@ impl FlinkRest {
             filename: String,
         }
         let form = multipart::Form::new().file("jarfile", path).map_err(|error| {
-            Diagnostic::new(Code::Io, format!("can't read the job's jar: {error}")).file(path.display().to_string())
+            Diagnostic::new(Code::Io, format!("can't read the job's jar: {error}"))
+                .file(path.display().to_string())
         })?;
         let request = self.http.post(self.path("/jars/upload")).multipart(form).timeout(RUN_TIMEOUT);
         let uploaded: Uploaded = self.json(request.send())?;
@@ -183,7 +184,8 @@ impl FlinkRest {
 
     /// Why a job failed: the newest exception, or the cause in its result when it failed before it ran.
     pub fn failure(&self, job_id: &str) -> Result<Option<String>> {
-        let exceptions: serde_json::Value = self.get(&format!("/jobs/{job_id}/exceptions?maxExceptions=1"))?;
+        let exceptions: serde_json::Value =
+            self.get(&format!("/jobs/{job_id}/exceptions?maxExceptions=1"))?;
         if let Some(trace) = exceptions["exceptionHistory"]["entries"][0]["stacktrace"].as_str() {
             return Ok(Some(trace.to_owned()));
         }
@@ -204,9 +206,12 @@ impl FlinkRest {
         let response = self.check(response)?;
         let url = response.url().clone();
         response.json().map_err(|error| {
-            Diagnostic::new(Code::ClusterUnreachable, format!("what answers at {url} is not Flink's REST API"))
-                .note(error.to_string())
-                .help("pass the JobManager's REST address with `--jobmanager http://host:8081`")
+            Diagnostic::new(
+                Code::ClusterUnreachable,
+                format!("what answers at {url} is not Flink's REST API"),
+            )
+            .note(error.to_string())
+            .help("pass the JobManager's REST address with `--jobmanager http://host:8081`")
         })
     }
 

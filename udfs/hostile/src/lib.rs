@@ -30,7 +30,10 @@ pub fn hostile(command: Command<'_>, context: &Context) -> Result<Answer, String
     match mode {
         "loop" => spin(),
         // One request that no memory limit can grant.
-        "allocate" => answer.value = Vec::<u8>::with_capacity(u32::MAX as usize / 2).capacity() as i64,
+        "allocate" => {
+            answer.value =
+                std::hint::black_box(Vec::<u8>::with_capacity(u32::MAX as usize / 2)).capacity() as i64
+        }
         // Many small requests, until the limit is met.
         "grow" => grow(),
         "overflow" => answer.value = recurse(u64::MAX - 1) as i64,
