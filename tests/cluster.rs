@@ -32,7 +32,7 @@ fn job(output: &Path) -> Value {
         "source": {
             "type": "sql",
             "statements": [
-                format!("CREATE TEMPORARY TABLE ids (id BIGINT NOT NULL) WITH ('connector' = 'datagen', \
+                format!("CREATE TEMPORARY TABLE ids (id BIGINT NOT NULL) WITH ('connector' = 'datagen', 'rows-per-second' = '100000000', \
                     'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '{ROWS}')"),
                 "CREATE TEMPORARY VIEW orders AS SELECT id, \
                     CASE MOD(id, 4) WHEN 0 THEN 'north' WHEN 1 THEN 'south' WHEN 2 THEN 'east' ELSE 'west' END AS region, \
