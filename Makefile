@@ -44,8 +44,8 @@ test-rust: build
 # One jar, compiled once, tested on every supported line of Flink.
 test-jvm: build guests
 	$(MVN) -f flink/pom.xml verify -Dflink.version=2.2.0
-	$(MVN) -f flink/pom.xml surefire:test -Dflink.version=1.20.3
-	$(MVN) -f flink/pom.xml surefire:test -Dflink.version=2.3.0
+	$(MVN) -f flink/pom.xml verify -Dflink.version=1.20.3
+	$(MVN) -f flink/pom.xml verify -Dflink.version=2.3.0
 
 # The sample functions as components, for the tests of the JVM side.
 GUESTS = all-types hostile identity large-order normalize-json order-lines tax

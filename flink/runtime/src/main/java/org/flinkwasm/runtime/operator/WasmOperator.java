@@ -234,6 +234,8 @@ public final class WasmOperator extends AbstractStreamOperator<RowData>
                 if (System.nanoTime() - deadline >= 0) {
                     throw SidecarConnection.unreachable(Path.of(socket), spec.settings().connectTimeoutMs(), e);
                 }
+                // A sidecar that accepts and hangs up would be asked without pause.
+                Thread.sleep(SidecarConnection.CONNECT_PAUSE_MS);
             } catch (DiagnosticException e) {
                 closeQuietly(connection);
                 throw failed(e);

@@ -30,7 +30,7 @@ public final class SidecarConnection implements Closeable {
     /** Bytes a read or write moves at most: the JDK keeps a direct buffer of this size for each thread. */
     private static final int CHUNK_BYTES = 128 << 10;
 
-    private static final int CONNECT_PAUSE_MS = 100;
+    public static final int CONNECT_PAUSE_MS = 100;
 
     private final SocketChannel channel;
     private final byte[] header = new byte[FrameHeader.BYTES];
