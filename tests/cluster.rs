@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use flink_wasm_tests::{Cluster, build_samples, root, run};
@@ -65,7 +66,11 @@ fn rows(folder: &Path, mut each: impl FnMut(&str)) {
     }
 }
 
+/// Two clusters at once would share two cores, and the components that are built here.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 fn ten_million_rows(version: &str) {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     build_samples(&["tax", "large-order"]);
     let folder = tempfile::tempdir().expect("a folder");
     let output = folder.path().join("output");
