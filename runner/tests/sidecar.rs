@@ -451,7 +451,7 @@ fn connections_and_memory_have_limits() {
     drop((first, second));
     // What the first had is free again, soon.
     let start = Instant::now();
-    while server.get("/metrics").contains("flink_wasm_sidecar_connections 1")
+    while !server.get("/metrics").contains("flink_wasm_sidecar_connections 0")
         && start.elapsed() < Duration::from_secs(30)
     {
         std::thread::sleep(Duration::from_millis(10));
