@@ -7,8 +7,7 @@ MVN = mvn -B -ntp
 FLINK_WASM = target/release/flink-wasm
 RUNTIME_JAR = flink/target/flink-wasm-runtime.jar
 
-
-.PHONY: all build demo test test-rust test-jvm guests lint install bench fuzz soak clean
+.PHONY: all build demo test test-rust test-jvm guests lint install bench fuzz clean
 
 all: build
 

@@ -8,9 +8,10 @@ use flink_wasm_admission::limits::COMPONENT_BYTES_MAX;
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
 use flink_wasm_engine::{Engine, EngineConfig, LoadedFunction};
 use flink_wasm_ir::FunctionDescriptor;
+use flink_wasm_plan::Function;
 use serde_json::Value;
 
-use crate::build_crate;
+use crate::{build_crate, files};
 
 /// A component that was admitted and asked what it is.
 pub struct Component {
@@ -29,6 +30,11 @@ fn engine() -> Result<Engine> {
 }
 
 impl Component {
+    /// The function as plans and bundles refer to it.
+    pub fn function(&self) -> Function {
+        Function { component: self.digest.clone(), descriptor: self.descriptor.clone() }
+    }
+
     /// The function, ready to be opened.
     pub fn load(&self) -> Result<Arc<LoadedFunction>> {
         Ok(engine()?.load(&self.bytes)?.function)
@@ -60,7 +66,7 @@ pub fn load(path: &Path) -> Result<(PathBuf, Component)> {
 /// [`inspect`] of a file.
 pub fn load_file(path: &Path) -> Result<Component> {
     let place = path.display().to_string();
-    let bytes = read_bounded(path)?;
+    let bytes = files::read_bounded(path, "the component", COMPONENT_BYTES_MAX)?;
     inspect(&bytes).map_err(|error| if error.location.file.is_none() { error.file(place) } else { error })
 }
 
@@ -132,21 +138,4 @@ fn cargo_metadata(folder: &Path) -> Result<(PathBuf, String)> {
         _ => Err(failed("the crate builds no WebAssembly library".to_owned())
             .help("add `[lib]` with `crate-type = [\"cdylib\", \"rlib\"]`")),
     }
-}
-
-/// Reads a file that can't be larger than an admissible component.
-fn read_bounded(path: &Path) -> Result<Vec<u8>> {
-    let place = path.display().to_string();
-    let failed = |error: std::io::Error| {
-        Diagnostic::new(Code::Io, format!("can't read the component: {error}")).file(place.clone())
-    };
-    let size = path.metadata().map_err(failed)?.len();
-    if size > COMPONENT_BYTES_MAX as u64 {
-        return Err(Diagnostic::new(
-            Code::TooLarge,
-            format!("the file has {size} bytes; a component has at most {}", COMPONENT_BYTES_MAX),
-        )
-        .file(place));
-    }
-    std::fs::read(path).map_err(failed)
 }

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use flink_wasm_bundle::{Bundle, BundleBuilder};
 use flink_wasm_diagnostic::{Code, Diagnostic, Result, nearest};
 use flink_wasm_ir::{JobDefinition, MAX_JOB_BYTES};
-use flink_wasm_plan::{Function, Functions, Plan};
+use flink_wasm_plan::{Functions, Plan};
 use serde_json::Value;
 
 use crate::component::{self, Component};
 use crate::jvm::Jvm;
-use crate::output;
 use crate::problems::Problems;
+use crate::{files, output};
 
 /// What is to be packed, and how.
 pub struct Request {
@@ -78,10 +78,7 @@ pub fn prepare(request: &Request) -> std::result::Result<Prepared, Problems> {
         if let Some(function) = definition.functions.get_mut(name) {
             function.component.clone_from(&component.digest);
         }
-        functions.insert(
-            name.clone(),
-            Function { component: component.digest.clone(), descriptor: component.descriptor.clone() },
-        );
+        functions.insert(name.clone(), component.function());
     }
     let mut plan =
         flink_wasm_plan::lower(&definition, &functions).map_err(|problems| all_in_file(problems.into()))?;
@@ -133,19 +130,10 @@ pub fn runtime_error(error: &Value) -> Diagnostic {
 }
 
 fn read_text(path: &Path) -> Result<String> {
-    let place = path.display().to_string();
-    let failed = |why: String| {
-        Diagnostic::new(Code::Io, format!("can't read the job definition: {why}")).file(place.clone())
-    };
-    let size = path.metadata().map_err(|error| failed(error.to_string()))?.len();
-    if size > MAX_JOB_BYTES as u64 {
-        return Err(Diagnostic::new(
-            Code::TooLarge,
-            format!("the job definition has {size} bytes; at most {MAX_JOB_BYTES} are read"),
-        )
-        .file(place));
-    }
-    std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))
+    let what = "the job definition";
+    String::from_utf8(files::read_bounded(path, what, MAX_JOB_BYTES)?).map_err(|error| {
+        Diagnostic::new(Code::Io, format!("can't read {what}: {error}")).file(path.display().to_string())
+    })
 }
 
 fn load_components(
@@ -166,7 +154,7 @@ fn load_components(
         });
     }
     for (name, function) in &definition.functions {
-        let pointer = format!("/functions/{}/component", name.replace('~', "~0").replace('/', "~1"));
+        let pointer = format!("/functions/{}/component", flink_wasm_ir::pointer_segment(&name));
         let path = match request.components.get(name) {
             Some(path) => path.clone(),
             None if function.component.is_empty() || function.component.starts_with("sha256:") => {

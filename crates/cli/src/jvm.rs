@@ -33,6 +33,8 @@ pub const MAIN_CLASS: &str = "org.flinkwasm.runtime.Main";
 
 /// How much of the JVM's standard error is kept to explain a crash.
 const KEPT_LOG_BYTES: usize = 64 * 1024;
+/// How many lines of it are shown.
+const SHOWN_LOG_LINES: usize = 15;
 
 /// `java`: from `JAVA_HOME`, else from the path.
 pub fn java() -> PathBuf {
@@ -51,7 +53,7 @@ impl Jvm {
     /// Starts the runtime with `jar` first on the class path.
     pub fn start(jar: &Path, arguments: &[String]) -> Result<Self> {
         let mut command = Command::new(java());
-        command.args(ADD_OPENS).args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=4", "-cp"]);
+        command.args(ADD_OPENS).args(["-XX:+UseSerialGC", "-cp"]);
         command.arg(format!("{}:{}", jar.display(), flink_home::class_path()?));
         command.arg(MAIN_CLASS).args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -92,18 +94,11 @@ impl Jvm {
         if answered {
             return Ok(());
         }
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
+        let last = &lines[lines.len().saturating_sub(SHOWN_LOG_LINES)..];
         Err(Diagnostic::new(Code::Internal, format!("the job runtime ended without an answer ({ended})"))
-            .note(
-                String::from_utf8_lossy(&log)
-                    .lines()
-                    .rev()
-                    .take(15)
-                    .collect::<Vec<_>>()
-                    .into_iter()
-                    .rev()
-                    .collect::<Vec<_>>()
-                    .join("\n"),
-            ))
+            .note(last.join("\n")))
     }
 }
 

@@ -15,6 +15,7 @@ use flink_wasm_diagnostic::Code;
 mod build_crate;
 mod commands;
 mod component;
+mod files;
 mod flink_home;
 mod home;
 mod job;

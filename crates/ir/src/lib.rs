@@ -19,7 +19,7 @@ pub use limits::{
     DEFAULT_DEADLINE_MS, DEFAULT_MEMORY_BYTES, MAX_DEADLINE_MS, MAX_DEPTH, MAX_JOB_BYTES, MAX_MEMORY_BYTES,
     MAX_OPERATIONS, MIN_MEMORY_BYTES,
 };
-pub use position::{locate, place};
+pub use position::{locate, place, pointer_segment};
 pub use read::{Parsed, parse};
 pub use schema::job_schema;
 pub use types::*;

@@ -5,6 +5,11 @@ use jsonc_parser::ast::Value;
 
 use crate::text::{parse_tree, range_of};
 
+/// A property's name as a segment of a JSON pointer (RFC 6901, section 3).
+pub fn pointer_segment(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 /// Property names that are read as others; a pointer names the canonical one.
 pub(crate) const ALIASES: &[(&str, &str)] = &[("expression", "function")];
 

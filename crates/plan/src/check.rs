@@ -16,7 +16,7 @@ pub fn plan_function(
     job: &JobFunction,
     function: &crate::Function,
 ) -> Result<PlanFunction, Vec<Diagnostic>> {
-    let escaped = name.replace('~', "~0").replace('/', "~1");
+    let escaped = flink_wasm_ir::pointer_segment(&name);
     let pointer = format!("/functions/{escaped}");
     let mut problems = Vec::new();
     let parameters = parameters(name, &pointer, job, &function.descriptor.parameters, &mut problems);
@@ -49,7 +49,7 @@ fn parameters(
             continue;
         }
         let names: Vec<&str> = declared.iter().map(|p| p.name.as_str()).collect();
-        let escaped = given.replace('~', "~0").replace('/', "~1");
+        let escaped = flink_wasm_ir::pointer_segment(&given);
         let problem = bad(format!("function `{name}` has no parameter `{given}`"))
             .pointer(format!("{pointer}/parameters/{escaped}"));
         problems.push(match nearest(given, names.iter().copied()) {
@@ -74,7 +74,7 @@ fn parameters(
         };
         // A default was checked when the component was admitted.
         if given && let Some(expected) = misfit(&parameter.sql_type, value) {
-            let escaped = parameter.name.replace('~', "~0").replace('/', "~1");
+            let escaped = flink_wasm_ir::pointer_segment(&parameter.name);
             problems.push(
                 bad(format!(
                     "parameter `{}` of function `{name}` is {}; expected {expected}",

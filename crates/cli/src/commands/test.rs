@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use flink_wasm_diagnostic::{Code, Diagnostic};
-use flink_wasm_plan::Function;
 use serde_json::{Map, Value, json};
 
 use super::Outcome;
@@ -75,9 +74,8 @@ pub fn run(options: Options) -> Outcome {
 /// The samples' parameters and the defaults of the others, checked as those of a job are.
 fn parameters(component: &Component, given: Map<String, Value>) -> Result<Map<String, Value>, Problems> {
     let function = flink_wasm_ir::Function { parameters: given.into_iter().collect(), ..Default::default() };
-    let described =
-        Function { component: component.digest.clone(), descriptor: component.descriptor.clone() };
-    Ok(flink_wasm_plan::plan_function(&component.descriptor.name, &function, &described)?.parameters)
+    Ok(flink_wasm_plan::plan_function(&component.descriptor.name, &function, &component.function())?
+        .parameters)
 }
 
 fn report(results: &[Value], passed: usize, failed: usize) -> String {

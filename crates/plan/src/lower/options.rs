@@ -31,7 +31,7 @@ pub(super) fn is_option(key: &str) -> bool {
 pub fn warnings(job: &JobDefinition) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
     let mut unused = |pointer: &str, key: &str| {
-        let escaped = key.replace('~', "~0").replace('/', "~1");
+        let escaped = flink_wasm_ir::pointer_segment(&key);
         warnings.push(
             Diagnostic::new(
                 Code::UnsupportedPart,
