@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use flink_wasm_tests::run;
+use flink_wasm_tests::{finish, run};
 use serde_json::Value;
+use std::process::Command;
 
 /// Makes a function crate in `folder`, builds it with a target folder inside, and packs it.
 fn pack(folder: &Path) -> (PathBuf, Value) {
@@ -55,4 +56,55 @@ fn what_is_wrong_on_the_command_line_is_told() {
     // Nobody listens on port 1 of the loopback address.
     run(folder.path(), &["status", "--jobmanager", "http://127.0.0.1:1"])
         .fails(1, &["error[FW0601]", "127.0.0.1:1"]);
+}
+
+/// `cargo-component`, installed once into this project's cache folder.
+fn cargo_component() -> PathBuf {
+    const VERSION: &str = "0.21.1";
+    let home = PathBuf::from(std::env::var_os("HOME").expect("HOME is set"));
+    let tools = home.join(".cache/flink-wasm").join(format!("cargo-component-{VERSION}"));
+    let program = tools.join("bin/cargo-component");
+    if !program.is_file() {
+        let mut install = cargo(Path::new("/"));
+        install.args(["install", "cargo-component", "--locked", "--version", VERSION, "--root"]).arg(&tools);
+        finish(install).ok();
+    }
+    program
+}
+
+/// cargo as a user starts it: what this test's own cargo set does not reach it.
+fn cargo(folder: &Path) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(folder);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_") && name != "CARGO_HOME") {
+        command.env_remove(name);
+    }
+    command
+}
+
+#[test]
+fn cargo_component_builds_what_flink_wasm_takes() {
+    let program = cargo_component();
+    let search = format!(
+        "{}:{}",
+        program.parent().expect("a folder").display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    for kind in ["map", "filter"] {
+        run(folder.path(), &["new", kind_crate(kind), "--kind", kind, "--quiet"]).ok();
+        let function = folder.path().join(kind_crate(kind));
+        let mut build = cargo(&function);
+        build.args(["component", "build", "--release"]).env("PATH", &search);
+        finish(build).ok();
+        assert!(!function.join("target/flink-wasm").exists(), "nothing but cargo component has built it");
+        let tested = run(&function, &["test"]).ok();
+        assert!(tested.stderr.contains("0 failed") || tested.stdout.contains("0 failed"), "{tested:?}");
+        run(&function, &["pack", "--quiet"]).ok();
+        run(&function, &["run", &format!("{}.flinkwasm", kind_crate(kind)), "--quiet"]).ok();
+    }
+}
+
+fn kind_crate(kind: &str) -> &'static str {
+    if kind == "map" { "enrich" } else { "keep" }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 const ROWS: i64 = 10_000_000;
 /// A hang ends the test; the job takes a minute or two.
 const JOB_LIMIT: Duration = Duration::from_secs(900);
+const AT_FULL_SPEED: i64 = 100_000_000;
 const RATE: f64 = 0.25;
 const MINIMUM: f64 = 600.0;
 
@@ -28,13 +29,13 @@ fn expected(id: i64) -> Option<(&'static str, f64)> {
     (region != "west" && total >= MINIMUM).then_some((region, total))
 }
 
-fn job(output: &Path) -> Value {
+fn job(output: &Path, rows: i64, rows_per_second: i64) -> Value {
     json!({
         "source": {
             "type": "sql",
             "statements": [
-                format!("CREATE TEMPORARY TABLE ids (id BIGINT NOT NULL) WITH ('connector' = 'datagen', 'rows-per-second' = '100000000', \
-                    'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '{ROWS}')"),
+                format!("CREATE TEMPORARY TABLE ids (id BIGINT NOT NULL) WITH ('connector' = 'datagen', 'rows-per-second' = '{rows_per_second}', \
+                    'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '{rows}')"),
                 "CREATE TEMPORARY VIEW orders AS SELECT id, \
                     CASE MOD(id, 4) WHEN 0 THEN 'north' WHEN 1 THEN 'south' WHEN 2 THEN 'east' ELSE 'west' END AS region, \
                     CAST(MOD(id * 7919, 100000) AS DOUBLE) / 100 AS amount FROM ids"
@@ -75,7 +76,7 @@ fn ten_million_rows(version: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let output = folder.path().join("output");
     let job_file = folder.path().join("ten-million.json");
-    std::fs::write(&job_file, job(&output).to_string()).expect("the job definition");
+    std::fs::write(&job_file, job(&output, ROWS, AT_FULL_SPEED).to_string()).expect("the job definition");
     let environment = [("FLINK_WASM_FLINK_VERSION", version)];
     let packed =
         flink_wasm_tests::run_with(folder.path(), &["pack", "ten-million.json", "--json"], &environment).ok();
@@ -110,9 +111,14 @@ fn ten_million_rows(version: &str) {
     let status = run(folder.path(), &["status", &job_id, "--jobmanager", &cluster.url]).ok();
     assert!(status.stdout.contains("FINISHED"), "{}", status.stdout);
 
-    let mut seen = vec![false; ROWS as usize + 1];
+    check_rows(&output, ROWS);
+}
+
+/// Every row that should be there, once, and no other.
+fn check_rows(output: &Path, last: i64) {
+    let mut seen = vec![false; last as usize + 1];
     let mut count = 0_u64;
-    rows(&output, |line| {
+    rows(output, |line| {
         let cells: Vec<&str> = line.split(',').collect();
         let id: i64 = cells[0].parse().unwrap_or_else(|_| panic!("{line}"));
         let (region, total) = expected(id).unwrap_or_else(|| panic!("should have been dropped: {line}"));
@@ -121,7 +127,7 @@ fn ten_million_rows(version: &str) {
         assert_eq!(cells[3].parse::<f64>().ok(), Some(total), "{line}");
         count += 1;
     });
-    let wanted = (1..=ROWS).filter(|id| expected(*id).is_some()).count() as u64;
+    let wanted = (1..=last).filter(|id| expected(*id).is_some()).count() as u64;
     assert_eq!(count, wanted, "every row that should be there");
 }
 
@@ -141,4 +147,61 @@ fn ten_million_rows_on_flink_2_2() {
 #[test]
 fn ten_million_rows_on_flink_1_20() {
     ten_million_rows("1.20.3");
+}
+
+/// A job whose function does what `mode` says with row 500 of each subtask's thousand.
+fn hostile_job(mode: &str) -> Value {
+    json!({
+        "source": {
+            "type": "sql",
+            "statements": [
+                "CREATE TEMPORARY TABLE ids (id BIGINT NOT NULL) WITH ('connector' = 'datagen', 'rows-per-second' = '100000000', \
+                    'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '1000')",
+                format!("CREATE TEMPORARY VIEW commands AS SELECT CASE id WHEN 500 THEN '{mode}' ELSE 'echo' END AS `mode`, id AS `value` FROM ids")
+            ]
+        },
+        "operations": [{"type": "map", "expression": "hostile"}],
+        "sink": {"type": "blackhole"},
+        "functions": {
+            "hostile": {"component": root().join("target/flink-wasm/hostile.wasm"), "limits": {"deadlineMs": 1000}}
+        },
+        "metadata": {"jobName": format!("hostile-{mode}"), "version": "1.0"}
+    })
+}
+
+#[test]
+fn hostile_jobs_fail_alone() {
+    const ROWS: i64 = 3_000_000;
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    build_samples(&["tax", "large-order", "hostile"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = folder.path().join("output");
+    // Half a minute of work, so that it runs from before the first hostile job to after the last.
+    let healthy = job(&output, ROWS, ROWS / 60);
+    std::fs::write(folder.path().join("healthy.json"), healthy.to_string()).expect("the job definition");
+    run(folder.path(), &["pack", "healthy.json"]).ok();
+    let modes = [("loop", "FW0505"), ("allocate", "FW0506"), ("overflow", "FW0504"), ("panic", "FW0504")];
+    for (mode, _) in modes {
+        let file = format!("{mode}.json");
+        std::fs::write(folder.path().join(&file), hostile_job(mode).to_string()).expect("the job definition");
+        run(folder.path(), &["pack", &file]).ok();
+    }
+
+    let cluster = Cluster::start("2.2.0");
+    let submit = |bundle: &str, wait: &[&str]| {
+        run(folder.path(), &[&["submit", bundle, "--jobmanager", &cluster.url, "--json"], wait].concat())
+    };
+    let submitted = submit("healthy.flinkwasm", &[]).ok();
+    let submitted: Value = serde_json::from_str(&submitted.stdout).expect("JSON");
+    let healthy = format!("/jobs/{}", submitted["jobId"].as_str().expect("a job id"));
+    let digest = short_digest(&folder.path().join("loop.flinkwasm"), "hostile");
+    for (mode, code) in modes {
+        submit(&format!("{mode}.flinkwasm"), &["--wait"]).fails(1, &[code, "hostile", &digest, "row"]);
+    }
+    assert_eq!(cluster.get(&healthy)["state"], "RUNNING", "the healthy job outlives them");
+    cluster.wait_for("the end of the healthy job", JOB_LIMIT, |cluster| {
+        cluster.get(&healthy)["state"] != "RUNNING"
+    });
+    assert_eq!(cluster.get(&healthy)["state"], "FINISHED");
+    check_rows(&output, ROWS);
 }

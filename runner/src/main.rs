@@ -2,14 +2,16 @@
 //!
 //! Prints one JSON line on standard output when it is ready, and its log on standard error.
 
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
+use flink_wasm_engine::{Engine, EngineConfig};
+use flink_wasm_protocol::limits::MAX_COMPONENT_BYTES;
 use flink_wasm_sidecar::{Config, Sidecar, limits};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -36,6 +38,16 @@ struct Arguments {
     /// Milliseconds that connections have to end by themselves after SIGTERM.
     #[arg(long, env = "FLINK_WASM_SIDECAR_DRAIN_MS", default_value_t = limits::DEFAULT_DRAIN_MS)]
     drain_ms: u64,
+    #[command(subcommand)]
+    command: Option<Task>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Compiles the component on standard input into the cache directory, and ends. A running sidecar starts this for itself, so
+    /// that the compiler's memory goes with the process.
+    #[command(hide = true)]
+    Compile,
 }
 
 #[derive(Clone)]
@@ -61,7 +73,11 @@ fn main() -> ExitCode {
         .with_ansi(is_terminal)
         .with_writer(std::io::stderr)
         .init();
-    match run(arguments) {
+    let result = match arguments.command {
+        Some(Task::Compile) => compile(arguments.cache_dir),
+        None => run(arguments),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(code = error.code.as_str(), "{}", error.message);
@@ -71,10 +87,19 @@ fn main() -> ExitCode {
     }
 }
 
+fn compile(cache_dir: Option<PathBuf>) -> Result<()> {
+    let mut component = Vec::new();
+    let read = std::io::stdin().take(MAX_COMPONENT_BYTES as u64 + 1).read_to_end(&mut component);
+    read.map_err(|error| Diagnostic::new(Code::Io, format!("no component on standard input: {error}")))?;
+    Engine::new(&EngineConfig { cache_dir, compiler: None })?.load(&component).map(drop)
+}
+
 fn run(arguments: Arguments) -> Result<()> {
     let config = Config {
         socket: arguments.socket,
         cache_dir: arguments.cache_dir,
+        // Itself, whatever becomes of the file.
+        compiler: Some(PathBuf::from("/proc/self/exe")),
         health_addr: arguments.health_addr.0,
         max_connections: arguments.max_connections,
         memory_limit: arguments.memory_limit,

@@ -27,6 +27,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// Where compiled code is kept; without it every start compiles again.
     pub cache_dir: Option<PathBuf>,
+    /// The program that compiles into the cache, in a process of its own: see [`EngineConfig::compiler`].
+    pub compiler: Option<PathBuf>,
     /// Where health checks and metrics are answered, if at all.
     pub health_addr: Option<SocketAddr>,
     /// Subtasks that may be connected at the same time.
@@ -43,6 +45,7 @@ impl Config {
         Self {
             socket: socket.into(),
             cache_dir: None,
+            compiler: None,
             health_addr: None,
             max_connections: DEFAULT_MAX_CONNECTIONS,
             memory_limit: None,
@@ -81,7 +84,10 @@ pub struct Sidecar {
 impl Sidecar {
     /// Starts the engine and listens. FW0002 when socket, cache directory or health address can't be used.
     pub async fn bind(config: Config) -> Result<Self> {
-        let engine = Engine::new(&EngineConfig { cache_dir: config.cache_dir.clone() })?;
+        let engine = Engine::new(&EngineConfig {
+            cache_dir: config.cache_dir.clone(),
+            compiler: config.compiler.clone(),
+        })?;
         let health = match config.health_addr {
             Some(address) => Some(TcpListener::bind(address).await.map_err(|error| {
                 Diagnostic::new(Code::Io, format!("can't answer health checks at {address}: {error}"))

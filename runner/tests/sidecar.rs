@@ -248,6 +248,27 @@ fn a_component_is_asked_for_once() {
 }
 
 #[test]
+fn another_process_compiles_and_its_failure_is_made_good() {
+    for compiler in [env!("CARGO_BIN_EXE_flink-wasm-sidecar"), "/bin/false"] {
+        let cache = tempfile::tempdir().unwrap();
+        let cache_dir = cache.path().join("cache");
+        let server = Server::start(|config| {
+            config.cache_dir = Some(cache_dir.clone());
+            config.compiler = Some(compiler.into());
+        });
+        let mut client = server.connect();
+        let (was_needed, opened) = client.open(&open_tax(), &TAX);
+        assert!(was_needed && !opened.cached, "{compiler}");
+        client.send(FrameType::Bundle, 1, &tax_bundle(0..3));
+        check_totals(&client.expect(FrameType::Reply), 0..3);
+        let is_code = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.unwrap().path().extension().is_some_and(|extension| extension == "cwasm")
+        };
+        assert!(std::fs::read_dir(&cache_dir).unwrap().any(is_code), "{compiler}");
+    }
+}
+
+#[test]
 fn other_bytes_than_announced_are_refused() {
     let server = Server::start(|_| {});
     let mut client = server.connect();

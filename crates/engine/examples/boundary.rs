@@ -17,7 +17,7 @@ const RUNS: u32 = 2000;
 
 fn main() -> flink_wasm_diagnostic::Result<()> {
     let directory = std::env::temp_dir().join(format!("flink-wasm-boundary-{}", std::process::id()));
-    let config = EngineConfig { cache_dir: Some(directory.clone()) };
+    let config = EngineConfig { cache_dir: Some(directory.clone()), compiler: None };
     let tax = flink_wasm_test_guests::component("tax");
     let identity = flink_wasm_test_guests::component("identity");
 

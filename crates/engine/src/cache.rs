@@ -1,6 +1,7 @@
 //! Native code of components that were compiled before, in a directory of its own.
 //!
-//! `<sha256 of the component>-<compatibility hash of the engine>.cwasm`, and beside it `.sha256` with the digest of that file.
+//! `<sha256 of the component>-<compatibility hash of the engine>.cwasm`, and beside it `.json` with the digest of that file and
+//! the component's description of itself, which takes an instance to ask for.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;
@@ -9,7 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::description::Description;
 
 /// Compiled components kept on disk; one has some 100 kB. The oldest go first.
 const MAX_CACHED: usize = 512;
@@ -21,6 +25,14 @@ impl TrustedCode {
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// What stands beside native code.
+#[derive(Serialize, Deserialize)]
+struct About {
+    /// SHA-256 of the native code.
+    sha256: String,
+    description: Description,
 }
 
 /// A directory of native code.
@@ -53,25 +65,38 @@ impl Cache {
         Ok(Self { directory, compatibility })
     }
 
-    /// Native code of the component, when it was compiled before and is whole. A damaged file is removed.
-    pub(crate) fn load(&self, component: &str) -> Option<TrustedCode> {
+    /// Where it is.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Native code and description of the component, when it was compiled before and is whole. A damaged file is removed.
+    pub(crate) fn load(&self, component: &str) -> Option<(TrustedCode, Description)> {
         let path = self.path(component);
         let code = fs::read(&path).ok()?;
-        let expected = fs::read_to_string(digest_path(&path)).unwrap_or_default();
-        if hex::encode(Sha256::digest(&code)) != expected.trim() {
-            tracing::warn!(path = %path.display(), "compiled code is damaged; compiling again");
-            self.remove(component);
-            return None;
+        let about =
+            fs::read(about_path(&path)).ok().and_then(|json| serde_json::from_slice::<About>(&json).ok());
+        match about {
+            Some(about) if hex::encode(Sha256::digest(&code)) == about.sha256 => {
+                Some((TrustedCode(code), about.description))
+            }
+            _ => {
+                tracing::warn!(path = %path.display(), "compiled code is damaged; compiling again");
+                self.remove(component);
+                None
+            }
         }
-        Some(TrustedCode(code))
     }
 
     /// Keeps native code. A failure costs a compilation at the next start, so it is only logged.
-    pub(crate) fn store(&self, component: &str, code: &[u8]) {
+    pub(crate) fn store(&self, component: &str, code: &[u8], description: &Description) {
         let path = self.path(component);
-        let digest = hex::encode(Sha256::digest(code));
+        let about = About { sha256: hex::encode(Sha256::digest(code)), description: description.clone() };
         // The digest goes first: code without its digest is never used.
-        let stored = replace(&digest_path(&path), digest.as_bytes()).and_then(|()| replace(&path, code));
+        let stored = serde_json::to_vec(&about)
+            .map_err(std::io::Error::from)
+            .and_then(|about| replace(&about_path(&path), &about))
+            .and_then(|()| replace(&path, code));
         if let Err(error) = stored.and_then(|()| self.evict()) {
             tracing::warn!(path = %path.display(), %error, "compiled code can't be kept");
         }
@@ -81,7 +106,7 @@ impl Cache {
         let path = self.path(component);
         // Nothing is lost if a file stays: its digest does not fit, or it is compiled over.
         let _ = fs::remove_file(&path);
-        let _ = fs::remove_file(digest_path(&path));
+        let _ = fs::remove_file(about_path(&path));
     }
 
     fn path(&self, component: &str) -> PathBuf {
@@ -100,14 +125,14 @@ impl Cache {
         let excess = files.len().saturating_sub(MAX_CACHED);
         for (_, path) in &files[..excess] {
             fs::remove_file(path)?;
-            fs::remove_file(digest_path(path))?;
+            fs::remove_file(about_path(path))?;
         }
         Ok(())
     }
 }
 
-fn digest_path(path: &Path) -> PathBuf {
-    path.with_extension("cwasm.sha256")
+fn about_path(path: &Path) -> PathBuf {
+    path.with_extension("cwasm.json")
 }
 
 /// Writes beside the file and renames: a reader sees the old file or the new one.
@@ -129,21 +154,27 @@ fn io_error(directory: &Path, reason: &str) -> Diagnostic {
 mod tests {
     use super::*;
 
+    fn description() -> Description {
+        let json = r#"{"name": "f", "version": "1.0.0", "kind": "filter", "description": "", "input": [], "output": [], "parameters": []}"#;
+        serde_json::from_str(json).unwrap()
+    }
+
     #[test]
     fn whole_code_is_found_and_damaged_code_is_not() {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::open(&root.path().join("cache"), "v1".into()).unwrap();
         assert!(cache.load("abc").is_none());
-        cache.store("abc", b"code");
-        assert_eq!(cache.load("abc").unwrap().bytes(), b"code");
+        cache.store("abc", b"code", &description());
+        let (code, found) = cache.load("abc").unwrap();
+        assert_eq!((code.bytes(), found), (&b"code"[..], description()));
         assert!(Cache::open(&root.path().join("cache"), "v2".into()).unwrap().load("abc").is_none());
 
         fs::write(cache.path("abc"), b"c0de").unwrap();
         assert!(cache.load("abc").is_none());
         assert!(!cache.path("abc").exists(), "the damaged file stays");
 
-        cache.store("abc", b"code");
-        fs::remove_file(digest_path(&cache.path("abc"))).unwrap();
+        cache.store("abc", b"code", &description());
+        fs::remove_file(about_path(&cache.path("abc"))).unwrap();
         assert!(cache.load("abc").is_none(), "code without its digest is used");
     }
 
@@ -161,11 +192,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::open(&root.path().join("cache"), "v1".into()).unwrap();
         for index in 0..MAX_CACHED + 2 {
-            cache.store(&format!("{index:04}"), b"code");
+            cache.store(&format!("{index:04}"), b"code", &description());
             let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(index as u64);
             File::open(cache.path(&format!("{index:04}"))).unwrap().set_modified(time).unwrap();
         }
-        cache.store("last", b"code");
+        cache.store("last", b"code", &description());
         assert!(cache.load("0002").is_none() && cache.load("0003").is_some() && cache.load("last").is_some());
     }
 }

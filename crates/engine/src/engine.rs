@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
+use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +37,10 @@ pub struct EngineConfig {
     /// Where native code is kept: a directory that only this process's user may enter, created when it is missing.
     /// Without one every start compiles again.
     pub cache_dir: Option<PathBuf>,
+    /// A program that compiles into the cache directory, so that the memory a compiler takes (60 to 130 MiB) goes with its
+    /// process: `<program> --cache-dir <directory> compile`, the component on standard input. Without one, or when it
+    /// fails, this process compiles.
+    pub compiler: Option<PathBuf>,
 }
 
 /// Compiles, keeps and links components.
@@ -47,6 +53,7 @@ struct Inner {
     engine: wasmtime::Engine,
     linker: Linker<HostState>,
     cache: Option<Cache>,
+    compiler: Option<PathBuf>,
     loaded: Mutex<HashMap<String, Slot>>,
 }
 
@@ -74,7 +81,15 @@ impl Engine {
             None => None,
         };
         start_ticker(&engine)?;
-        Ok(Self { inner: Arc::new(Inner { engine, linker, cache, loaded: Mutex::default() }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                engine,
+                linker,
+                cache,
+                compiler: config.compiler.clone(),
+                loaded: Mutex::default(),
+            }),
+        })
     }
 
     /// The component with this SHA-256 (64 hex digits), when it was loaded before: in this process, or by one that had the
@@ -96,13 +111,18 @@ impl Engine {
             return Ok(Loaded { function, cached: true });
         }
         flink_wasm_admission::check(component)?;
+        if self.compile_elsewhere(&sha256, component)
+            && let Some(function) = self.find_in(&mut slot, &sha256)?
+        {
+            return Ok(Loaded { function, cached: false });
+        }
         let compiled = Component::new(&self.inner.engine, component).map_err(|error| {
             Diagnostic::new(Code::NotAComponent, format!("the component can't be compiled: {error:#}"))
         })?;
-        let function = Arc::new(LoadedFunction::new(self.clone(), &sha256, &compiled)?);
+        let function = Arc::new(LoadedFunction::new(self.clone(), &sha256, &compiled, None)?);
         if let Some(cache) = &self.inner.cache {
             match compiled.serialize() {
-                Ok(code) => cache.store(&sha256, &code),
+                Ok(code) => cache.store(&sha256, &code, function.description()),
                 Err(error) => tracing::warn!(component = sha256, %error, "compiled code can't be written"),
             }
         }
@@ -127,10 +147,11 @@ impl Engine {
             return Ok(Some(function.clone()));
         }
         let Some(cache) = &self.inner.cache else { return Ok(None) };
-        let Some(code) = cache.load(sha256) else { return Ok(None) };
+        let Some((code, description)) = cache.load(sha256) else { return Ok(None) };
         match native::deserialize(&self.inner.engine, &code) {
             Ok(component) => {
-                let function = Arc::new(LoadedFunction::new(self.clone(), sha256, &component)?);
+                let function =
+                    Arc::new(LoadedFunction::new(self.clone(), sha256, &component, Some(description))?);
                 *slot = Some(function.clone());
                 Ok(Some(function))
             }
@@ -140,6 +161,27 @@ impl Engine {
                 Ok(None)
             }
         }
+    }
+
+    /// Compiles into the cache with another process; whether that has worked.
+    fn compile_elsewhere(&self, sha256: &str, component: &[u8]) -> bool {
+        let (Some(cache), Some(compiler)) = (&self.inner.cache, &self.inner.compiler) else { return false };
+        let compiled = Command::new(compiler)
+            .arg("--cache-dir")
+            .arg(cache.directory())
+            .arg("compile")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .and_then(|mut child| {
+                // A child that ends early breaks the pipe; its exit code says the rest.
+                let written = child.stdin.take().map(|mut stdin| stdin.write_all(component));
+                Ok(child.wait()?.success() && matches!(written, Some(Ok(()))))
+            });
+        compiled.unwrap_or_else(|error| {
+            tracing::warn!(component = sha256, %error, "the compiler does not start; compiling here");
+            false
+        })
     }
 
     fn slot(&self, sha256: &str) -> Slot {

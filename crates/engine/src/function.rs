@@ -39,7 +39,13 @@ struct Exports {
 }
 
 impl LoadedFunction {
-    pub(crate) fn new(engine: Engine, sha256: &str, component: &Component) -> Result<Self> {
+    /// Asks the component for its description, unless an earlier answer is at hand.
+    pub(crate) fn new(
+        engine: Engine,
+        sha256: &str,
+        component: &Component,
+        known: Option<Description>,
+    ) -> Result<Self> {
         let pre = engine.linker().instantiate_pre(component).map_err(|error| {
             Diagnostic::new(
                 Code::ForeignImport,
@@ -60,7 +66,10 @@ impl LoadedFunction {
                 .ok_or_else(|| missing(&format!("{MAPPER} or {PREDICATE}")))?,
         };
         let is_map = find(MAPPER, "map-batch").is_some();
-        let description = describe(&engine, &pre, &exports.describe)?;
+        let description = match known {
+            Some(description) => description,
+            None => describe(&engine, &pre, &exports.describe)?,
+        };
         if is_map != (description.kind == FunctionKind::Map) {
             return Err(Diagnostic::new(
                 Code::BadDescriptor,

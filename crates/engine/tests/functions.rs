@@ -107,7 +107,7 @@ fn what_is_no_component_is_refused() {
 #[test]
 fn compiled_code_is_kept_and_checked() {
     let directory = tempfile::tempdir().unwrap();
-    let config = EngineConfig { cache_dir: Some(directory.path().join("cache")) };
+    let config = EngineConfig { cache_dir: Some(directory.path().join("cache")), compiler: None };
     let component = flink_wasm_test_guests::component("identity");
     let first = Engine::new(&config).unwrap();
     assert!(!first.load(&component).unwrap().cached);
