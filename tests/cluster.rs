@@ -179,19 +179,19 @@ fn hostile_jobs_fail_alone() {
     // Half a minute of work, so that it runs from before the first hostile job to after the last.
     let healthy = job(&output, ROWS, ROWS / 60);
     std::fs::write(folder.path().join("healthy.json"), healthy.to_string()).expect("the job definition");
-    run(folder.path(), &["pack", "healthy.json"]).ok();
+    run(folder.path(), &["pack", "healthy.json", "--output", "healthy.flinkwasm"]).ok();
     let modes = [("loop", "FW0505"), ("allocate", "FW0506"), ("overflow", "FW0504"), ("panic", "FW0504")];
     for (mode, _) in modes {
         let file = format!("{mode}.json");
         std::fs::write(folder.path().join(&file), hostile_job(mode).to_string()).expect("the job definition");
-        run(folder.path(), &["pack", &file]).ok();
+        run(folder.path(), &["pack", &file, "--output", &format!("{mode}.flinkwasm")]).ok();
     }
 
     let cluster = Cluster::start("2.2.0");
-    let submit = |bundle: &str, wait: &[&str]| {
-        run(folder.path(), &[&["submit", bundle, "--jobmanager", &cluster.url, "--json"], wait].concat())
+    let submit = |bundle: &str, options: &[&str]| {
+        run(folder.path(), &[&["submit", bundle, "--jobmanager", &cluster.url], options].concat())
     };
-    let submitted = submit("healthy.flinkwasm", &[]).ok();
+    let submitted = submit("healthy.flinkwasm", &["--json"]).ok();
     let submitted: Value = serde_json::from_str(&submitted.stdout).expect("JSON");
     let healthy = format!("/jobs/{}", submitted["jobId"].as_str().expect("a job id"));
     let digest = short_digest(&folder.path().join("loop.flinkwasm"), "hostile");

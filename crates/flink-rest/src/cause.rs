@@ -31,23 +31,27 @@ fn strip_classes(mut text: &str) -> &str {
 }
 
 /// The diagnostic that the job runtime put into an exception's message: `FW0504: what`, followed by
-/// lines `note: ..` and `help: ..`.
+/// facts (`function: ..`, `component: ..`, `row of the bundle: ..`) and by lines `note: ..` and `help: ..`.
 pub fn embedded_diagnostic(stack_trace: &str) -> Option<Diagnostic> {
     let mut lines = stack_trace.lines().skip_while(|line| code_and_message(line).is_none()).peekable();
     let (code, message) = code_and_message(lines.next()?)?;
     let mut diagnostic = Diagnostic::new(code, message);
+    let mut in_note = false;
     for line in lines {
         let trimmed = line.trim_start();
         if trimmed.starts_with("at ") || trimmed.starts_with("Caused by: ") || trimmed.starts_with("... ") {
             break;
         }
         if let Some(note) = trimmed.strip_prefix("note: ") {
+            in_note = true;
             diagnostic.notes.push(note.to_owned());
         } else if let Some(help) = trimmed.strip_prefix("help: ") {
             diagnostic.help = Some(help.to_owned());
-        } else if let Some(note) = diagnostic.notes.last_mut() {
+        } else if let (true, Some(note)) = (in_note, diagnostic.notes.last_mut()) {
             note.push('\n');
             note.push_str(trimmed);
+        } else if !trimmed.is_empty() {
+            diagnostic.notes.push(trimmed.to_owned());
         }
     }
     Some(diagnostic)
@@ -78,11 +82,14 @@ mod tests {
     #[test]
     fn finds_the_runtimes_diagnostic() {
         let trace = "java.lang.Exception: job failed\n\tat a.B.c(B.java:1)\nCaused by: org.flinkwasm.runtime.WasmFunctionException: \
-            FW0504: function `tax` trapped\nnote: wasm backtrace:\n  0: tax::run\nhelp: run `flink-wasm test`\n\tat a.B.c(B.java:1)\n";
+            FW0504: function `tax` trapped\n  component: sha256:12\n  row of the bundle: 7\n  note: wasm backtrace:\n  0: tax::run\nhelp: run `flink-wasm test`\n\tat a.B.c(B.java:1)\n";
         let found = embedded_diagnostic(trace).unwrap();
         assert_eq!(found.code, Code::FunctionTrapped);
         assert_eq!(found.message, "function `tax` trapped");
-        assert_eq!(found.notes, ["wasm backtrace:\n0: tax::run"]);
+        assert_eq!(
+            found.notes,
+            ["component: sha256:12", "row of the bundle: 7", "wasm backtrace:\n0: tax::run"]
+        );
         assert_eq!(found.help.as_deref(), Some("run `flink-wasm test`"));
         assert_eq!(embedded_diagnostic(TRACE), None);
     }
