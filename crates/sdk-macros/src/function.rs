@@ -1,6 +1,6 @@
 //! `#[map]` and `#[filter]`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::Parser;
@@ -200,15 +200,17 @@ fn generate(kind: Kind, item: &ItemFn, name: &str, function: &Function) -> Token
     // Spans decide where the compiler points when a trait is missing: at the types that the author wrote.
     let read = quote_spanned!(row.span()=> <#any_row as ::flink_wasm::Input<'_>>);
     let input = quote_spanned!(row.span()=> <#any_row as ::flink_wasm::Input<'_>>::fields());
+    // Variables of the generated code must not hide a function of the same name, such as `keep` or `rows`.
+    let site = Span::mixed_site();
     let arguments = extras.iter().map(|extra| match extra {
-        Extra::Context => quote!(context),
-        Extra::Parameters => quote!(&self.parameters),
+        Extra::Context => quote_spanned!(site=> context),
+        Extra::Parameters => quote_spanned!(site=> &self.parameters),
     });
-    let call = quote!(#ident(#read::read_row(&columns, row as usize), #(#arguments),*));
+    let call = quote_spanned!(site=> #ident(#read::read_row(&columns, row as usize), #(#arguments),*));
     let doc = format!("The function [`{name}`](fn@{ident}) over batches.");
     let context = match extras.iter().any(|extra| matches!(extra, Extra::Context)) {
-        true => quote!(context),
-        false => quote!(_context),
+        true => quote_spanned!(site=> context),
+        false => quote_spanned!(site=> _context),
     };
     let (variant, function_trait, export, output_type, output_fields) = match kind {
         Kind::Map => {
@@ -232,7 +234,7 @@ fn generate(kind: Kind, item: &ItemFn, name: &str, function: &Function) -> Token
     let run = match kind {
         Kind::Map => {
             let into_row = quote_spanned!(returned.span()=> ::flink_wasm::MapReturn::into_row);
-            quote! {
+            quote_spanned! {site=>
                 fn map_batch(
                     &mut self,
                     rows: &::flink_wasm::Batch,
@@ -256,7 +258,7 @@ fn generate(kind: Kind, item: &ItemFn, name: &str, function: &Function) -> Token
         }
         Kind::Filter => {
             let into_keep = quote_spanned!(returned.span()=> ::flink_wasm::FilterReturn::into_keep);
-            quote! {
+            quote_spanned! {site=>
                 fn filter_batch(
                     &mut self,
                     rows: &::flink_wasm::Batch,

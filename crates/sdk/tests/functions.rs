@@ -272,3 +272,32 @@ fn a_batch_that_does_not_fit_panics_with_the_place() {
         check_panic(vec![id(), broken, amount()], expected);
     }
 }
+
+/// Functions with the names that the generated code uses for itself.
+mod names_of_generated_code {
+    use flink_wasm::testing::{TestContext, batch, rows, run_filter, run_map};
+
+    #[flink_wasm::filter]
+    pub fn keep(value: i64) -> bool {
+        value > 1
+    }
+
+    mod map {
+        use flink_wasm::prelude::*;
+
+        #[flink_wasm::map]
+        pub fn columns(value: i64, context: &Context) -> i64 {
+            value + context.processing_time()
+        }
+    }
+
+    #[test]
+    fn do_not_collide() {
+        let context = TestContext::new();
+        context.set_processing_time(10);
+        let kept = run_filter::<keep>("{}", &batch([1_i64, 2]), &context).expect("opens");
+        assert_eq!(kept.keep, [false, true]);
+        let mapped = run_map::<map::columns>("{}", &batch([1_i64, 2]), &context).expect("opens");
+        assert_eq!(rows::<i64>(&mapped.rows), [11, 12]);
+    }
+}
