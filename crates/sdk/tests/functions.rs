@@ -278,7 +278,7 @@ mod names_of_generated_code {
     use flink_wasm::testing::{TestContext, batch, rows, run_filter, run_map};
 
     #[flink_wasm::filter]
-    pub fn keep(value: i64) -> bool {
+    fn keep(value: i64) -> bool {
         value > 1
     }
 
@@ -286,7 +286,7 @@ mod names_of_generated_code {
         use flink_wasm::prelude::*;
 
         #[flink_wasm::map]
-        pub fn columns(value: i64, context: &Context) -> i64 {
+        pub(super) fn columns(value: i64, context: &Context) -> i64 {
             value + context.processing_time()
         }
     }
