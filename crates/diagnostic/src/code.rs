@@ -53,6 +53,8 @@ codes! {
     WrongArguments = "0205", "wrong number of arguments", "A function in the sandbox takes as many arguments as its input row has fields, or none for the whole row.";
     PlanRefused = "0206", "Flink refused the plan", "Flink's planner could not resolve a statement of the job. Its own words are given.";
     BadParameters = "0207", "function parameters do not fit", "A parameter is unknown, missing, or has the wrong type. `flink-wasm inspect` lists a function's parameters.";
+    MissingKey = "0208", "a process function needs keyed rows", "Put a `groupBy` directly before the `processFunction`: its state, timers and order are per key.";
+    BatchMode = "0209", "a process function can't run in BATCH mode", "Flink's BATCH mode sorts by key and fires timers at each key's end; the sandbox would give other answers. Leave `execution.runtime-mode` at STREAMING; bounded sources are fine.";
     // 03xx: components
     NotAComponent = "0301", "not a WebAssembly component", "The file is neither a component nor a core module that carries our interface. Build it with `flink-wasm build`.";
     ForeignImport = "0302", "the component imports an interface that the sandbox does not offer", "Functions see only `flink-wasm:udf`. WASI comes in with the targets wasm32-wasip1 and wasm32-wasip2; build for wasm32-unknown-unknown.";
@@ -80,12 +82,16 @@ codes! {
     OpenFailed = "0509", "the function could not be opened", "`open` returned an error; mostly a parameter that has the right type and a wrong value.";
     OutputExceeded = "0510", "the function put out too much", "Output, log lines and metrics of a batch are limited.";
     BadOutput = "0511", "the function returned rows that do not fit its descriptor", "A guest that does not use the SDK got the layout of a column wrong.";
+    UnknownLimiter = "0513", "the function asks for a rate limiter that the job does not declare", "Declare it in `functions.<name>.rateLimiters`, with rate and burst.";
+    StateTooLarge = "0514", "a state value is too large", "`functions.<name>.limits.stateValueBytes` limits the encoded value of one state and key, or one element of a list or map.";
+    TimerLoop = "0515", "timers fire without end", "A timer registers another one at or before the watermark, again and again. Register it behind the watermark, or count in state.";
     // 06xx: cluster
     ClusterUnreachable = "0601", "the Flink cluster can't be reached", "No JobManager answered at the REST address.";
     ClusterRefused = "0602", "the Flink cluster refused", "Flink's own words are given.";
     JobFailed = "0603", "the job failed", "The root cause is given; the web UI has the rest.";
     JobNotFound = "0604", "no such job", "The cluster does not know the job id.";
     FlinkMissing = "0605", "no Flink was found", "Set FLINK_HOME, or let `flink-wasm` assemble one: it needs Maven.";
+    StateIncompatible = "0606", "the state does not fit the bundle", "A state of the running job or savepoint has another kind or type than the function of the new bundle, or its function is missing. Give the new state another name, or keep the type.";
 }
 
 impl fmt::Display for Code {
