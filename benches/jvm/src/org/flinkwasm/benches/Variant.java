@@ -3,6 +3,7 @@ package org.flinkwasm.benches;
 import org.apache.flink.api.common.functions.FilterFunction;
 import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.table.annotation.DataTypeHint;
 import org.apache.flink.table.api.DataTypes;
@@ -175,6 +176,12 @@ interface Variant {
     /** The filter in Java. */
     static Variant javaFilter(String title) {
         return of(title, rows -> rows.filter(new LargeOrderFilter()));
+    }
+
+    /** The count in Java, by a key that Java has for it. */
+    static Variant javaCount(String title) {
+        return of(title, rows -> rows.keyBy(row -> row.getLong(0), Types.LONG)
+                .process(new CountFunction(), type(CountTruth.OUTPUT)));
     }
 
     static TypeInformation<RowData> type(RowType type) {
