@@ -144,9 +144,9 @@ class GoldenFramesTest {
         BatchReader reader = new BatchReader(types);
         Reply reply = new Reply(false);
         reply.read(payload, payload.length, 4, reader);
-        assertEquals(description.get("failures").size(), reply.failureCount());
-        assertEquals(description.get("failures").get(0).get("row").asInt(), reply.firstFailureRow());
-        assertEquals(description.get("failures").get(0).get("message").asText(), reply.firstFailure());
+        assertEquals(description.get("failures").size(), reply.failures().count());
+        assertEquals(description.get("failures").get(0).get("row").asInt(), reply.failures().row(0));
+        assertEquals(description.get("failures").get(0).get("message").asText(), reply.failures().message(0));
         assertEquals(null, reply.trailer());
         assertEquals(description.get("emissions").size(), reply.emissionCount());
         ColumnarRowData view = new ColumnarRowData(new VectorizedColumnBatch(reader.vectors()));
@@ -173,8 +173,8 @@ class GoldenFramesTest {
         for (int row = 0; row < rows; row++) {
             assertEquals(description.get("keep").get(row).asBoolean(), reply.keeps(row));
         }
-        assertEquals(description.get("failures").size(), reply.failureCount());
-        assertEquals(description.get("failures").get(0).get("message").asText(), reply.firstFailure());
+        assertEquals(description.get("failures").size(), reply.failures().count());
+        assertEquals(description.get("failures").get(0).get("message").asText(), reply.failures().message(0));
         assertEquals(description.get("trailer"), JSON.readTree(reply.trailer()));
     }
 }
