@@ -7,7 +7,9 @@ use std::sync::LazyLock;
 use flink_wasm_protocol::bundle::Bundle;
 use flink_wasm_protocol::frame::{FrameHeader, FrameType, HEADER_BYTES};
 use flink_wasm_protocol::handshake::{Hello, NeedComponent, Open, Opened, Welcome, decode_json};
+use flink_wasm_protocol::keyed::{Items, KeyedBundle, KeyedSchema, bytes_schema};
 use flink_wasm_protocol::reply::{Reply, ReplyBody};
+use flink_wasm_protocol::state::{StateGet, StateQuestion, parse_state};
 use flink_wasm_protocol::{BatchView, Schema};
 
 /// Schemas with every layout, from which the input's first byte chooses.
@@ -33,12 +35,27 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
             if let Ok(bundle) = Bundle::parse(schema, payload) {
                 read_all(schema, &bundle.rows);
             }
+            let keyed = KeyedSchema::new(schema.clone(), schema.clone(), 2).expect("the schema is right");
+            if let Ok(bundle) = KeyedBundle::parse(&keyed, payload) {
+                read_all(schema, &bundle.key_rows);
+                read_all(&keyed.values, &bundle.values);
+                if let Items::Rows(rows) = &bundle.items {
+                    read_all(schema, rows);
+                }
+            }
         }
         FrameType::Reply => {
-            if let Ok(Reply { body: ReplyBody::Map(emissions), .. }) = Reply::parse(schema, payload) {
-                for emission in &emissions {
-                    read_all(schema, &emission.rows);
+            match Reply::parse(schema, payload).map(|reply| reply.body) {
+                Ok(ReplyBody::Map(emissions)) => {
+                    emissions.iter().for_each(|emission| read_all(schema, &emission.rows));
                 }
+                Ok(ReplyBody::Process(effects)) => {
+                    effects.rows.iter().for_each(|effect| read_all(schema, &effect.rows));
+                    let (one, two) = (bytes(1), bytes(2));
+                    effects.values.iter().for_each(|change| read_all(&one, &change.values));
+                    effects.elements.iter().for_each(|change| read_all(&two, &change.cells));
+                }
+                Ok(ReplyBody::Filter { .. }) | Err(_) => {}
             }
         }
         FrameType::Hello => drop(decode_json::<Hello>(decoded.kind, payload)),
@@ -50,9 +67,24 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         }
         FrameType::NeedComponent => drop(decode_json::<NeedComponent>(decoded.kind, payload)),
         FrameType::Opened => drop(decode_json::<Opened>(decoded.kind, payload)),
+        FrameType::StateGet => {
+            if let Ok(get) = StateGet::parse(payload) {
+                assert_eq!(get.encode(), payload);
+            }
+        }
+        FrameType::State => {
+            let schema = bytes(2);
+            if let Ok(cells) = parse_state(&schema, StateQuestion::Scan, payload) {
+                read_all(&schema, &cells);
+            }
+        }
         FrameType::Component | FrameType::Error => {}
     }
 });
+
+fn bytes(columns: usize) -> Schema {
+    bytes_schema(columns).expect("the schema is right")
+}
 
 fn read_all(schema: &Schema, rows: &BatchView<'_>) {
     // A batch of empty rows takes no bytes a row: a few of them stand for all.

@@ -17,7 +17,7 @@ pub(crate) struct Import {
 }
 
 /// What may be imported: interfaces of `wit/` that the host implements, and the types they share.
-const OFFERED: [&str; 3] = ["types", "context", "collector"];
+const OFFERED: [&str; 5] = ["types", "context", "collector", "effects", "elements"];
 
 /// Where a name belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

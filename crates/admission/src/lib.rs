@@ -44,14 +44,17 @@ pub enum Kind {
     Map,
     /// World `filter-function`: rows in, which to keep out.
     Filter,
+    /// World `process-function`: rows and timers of keys in, rows and changes of state and timers out.
+    Process,
 }
 
 impl Kind {
-    /// As the plan, the protocol and the descriptor write it: `map` or `filter`.
+    /// As the plan, the protocol and the descriptor write it: `map`, `filter` or `process`.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Map => "map",
             Kind::Filter => "filter",
+            Kind::Process => "process",
         }
     }
 }

@@ -43,6 +43,7 @@ pub(crate) fn name(kind: Kind) -> &'static str {
     match kind {
         Kind::Map => "map-function",
         Kind::Filter => "filter-function",
+        Kind::Process => "process-function",
     }
 }
 
@@ -61,10 +62,11 @@ pub(crate) fn encoded(kind: Kind) -> Vec<u8> {
 }
 
 /// The world with those of its exports that `keep` names, and with all that any function may import:
-/// bindings that are shared by functions of both kinds name imports that a filter never calls.
+/// bindings that are shared by functions of all kinds name imports that a filter never calls.
 pub(crate) fn encoded_part(kind: Kind, keep: impl Fn(&str) -> bool) -> Vec<u8> {
     let mut resolve = WORLDS.resolve.clone();
-    let imports = resolve.worlds[world(Kind::Map)].imports.clone();
+    let mut imports = resolve.worlds[world(Kind::Process)].imports.clone();
+    imports.extend(resolve.worlds[world(Kind::Map)].imports.clone());
     let names: Vec<_> = resolve.worlds[world(kind)]
         .exports
         .keys()
@@ -87,6 +89,7 @@ fn own_export(kind: Kind) -> &'static str {
     match kind {
         Kind::Map => "mapper",
         Kind::Filter => "predicate",
+        Kind::Process => "processor",
     }
 }
 
@@ -101,17 +104,20 @@ pub(crate) fn kind(exports: &[String]) -> Result<Kind> {
         }
     }
     let has = |name: &str| interfaces.contains(&name);
-    let kind = match (has("mapper"), has("predicate")) {
-        (true, false) => Kind::Map,
-        (false, true) => Kind::Filter,
-        (true, true) => {
-            return Err(wrong_exports(exports, "the component exports both `mapper` and `predicate`".into())
-                .help("put one function in one crate"));
-        }
-        (false, false) => {
+    let kinds = [Kind::Map, Kind::Filter, Kind::Process].into_iter().filter(|kind| has(own_export(*kind)));
+    let kind = match kinds.collect::<Vec<_>>()[..] {
+        [kind] => kind,
+        [one, other, ..] => {
             return Err(wrong_exports(
                 exports,
-                "the component exports neither `mapper` nor `predicate`".into(),
+                format!("the component exports both `{}` and `{}`", own_export(one), own_export(other)),
+            )
+            .help("put one function in one crate"));
+        }
+        [] => {
+            return Err(wrong_exports(
+                exports,
+                "the component exports neither `mapper` nor `predicate` nor `processor`".into(),
             ));
         }
     };
@@ -135,7 +141,7 @@ fn wrong_exports(exports: &[String], message: String) -> Diagnostic {
     let listed = if exports.is_empty() { "none".into() } else { exports.join(", ") };
     Diagnostic::new(Code::WrongExports, message)
         .note(format!("exports: {}", listed.chars().take(1000).collect::<String>()))
-        .help("put `#[flink_wasm::map]` or `#[flink_wasm::filter]` on the function, and build with the SDK of this version")
+        .help("put `#[flink_wasm::map]`, `#[flink_wasm::filter]` or `#[flink_wasm::process]` on the function, and build with the SDK of this version")
 }
 
 /// Compares the types of a valid component's imports and exports with its world's, by instantiating

@@ -9,10 +9,10 @@ use proptest::prelude::*;
 use wit_component::{StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 
-/// Core modules and components of both worlds, and every text of the corpus.
+/// Core modules and components of all worlds, and every text of the corpus.
 static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let mut seeds = Vec::new();
-    for world in ["map-function", "filter-function"] {
+    for world in ["map-function", "filter-function", "process-function"] {
         let module = module(world);
         seeds.push(admit(&module).unwrap().component.into_owned());
         seeds.push(module);

@@ -60,7 +60,7 @@ codes! {
     ForeignImport = "0302", "the component imports an interface that the sandbox does not offer", "Functions see only `flink-wasm:udf`. WASI comes in with the targets wasm32-wasip1 and wasm32-wasip2; build for wasm32-unknown-unknown.";
     AsyncComponent = "0303", "the component uses the asynchronous ABI", "Functions are synchronous: async lifts, streams and futures are refused. Write a plain `fn`.";
     ForbiddenFeature = "0304", "the component uses a WebAssembly feature that is not allowed", "Threads, several memories, memory64 and others are off in the sandbox.";
-    WrongExports = "0305", "the component's exports do not fit", "A map function exports descriptor, lifecycle and mapper; a filter function descriptor, lifecycle and predicate, with the types of `wit/`.";
+    WrongExports = "0305", "the component's exports do not fit", "A map function exports descriptor, lifecycle and mapper; a filter function descriptor, lifecycle and predicate, a process function descriptor, lifecycle and processor, with the types of `wit/`.";
     PrecompiledCode = "0306", "precompiled code is refused", "Native code can't be checked. Ship the component; the sidecar compiles it.";
     WrongInterfaceVersion = "0307", "the component was built for another interface version", "Rebuild the function with the SDK of this version.";
     TooLarge = "0308", "a limit on size is exceeded", "The message names the limit.";

@@ -216,6 +216,8 @@ impl CellsFromGuest {
 pub(crate) struct RowFailure {
     pub(crate) row: u32,
     pub(crate) message: String,
+    /// The same row may go well later.
+    pub(crate) transient: bool,
 }
 
 /// `context.level`.

@@ -2,7 +2,7 @@
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
 
-use crate::limits::{MAX_COMPONENT_BYTES, MAX_FRAME_BYTES, MAX_HANDSHAKE_BYTES};
+use crate::limits::{MAX_COMPONENT_BYTES, MAX_FRAME_BYTES, MAX_HANDSHAKE_BYTES, MAX_STATE_GET_BYTES};
 
 /// Bytes of a header.
 pub const HEADER_BYTES: usize = 16;
@@ -32,21 +32,31 @@ pub enum FrameType {
     Reply = 8,
     /// Sidecar: the connection ends with this diagnostic.
     Error = 9,
+    /// Sidecar: list or map state that a running bundle asks for.
+    StateGet = 10,
+    /// Operator: that state.
+    State = 11,
 }
 
 impl FrameType {
     /// The type with this number.
     pub fn from_u8(number: u8) -> Option<Self> {
         use FrameType::*;
-        [Hello, Welcome, Open, NeedComponent, Component, Opened, Bundle, Reply, Error]
+        [Hello, Welcome, Open, NeedComponent, Component, Opened, Bundle, Reply, Error, StateGet, State]
             .into_iter()
             .find(|kind| *kind as u8 == number)
+    }
+
+    /// Whether the frame always belongs to a bundle; an ERROR may.
+    fn is_of_bundle(self) -> bool {
+        matches!(self, FrameType::Bundle | FrameType::Reply | FrameType::StateGet | FrameType::State)
     }
 
     /// The most bytes that a payload of this type may have.
     pub fn max_payload_bytes(self) -> usize {
         match self {
-            FrameType::Bundle | FrameType::Reply => MAX_FRAME_BYTES,
+            FrameType::Bundle | FrameType::Reply | FrameType::State => MAX_FRAME_BYTES,
+            FrameType::StateGet => MAX_STATE_GET_BYTES,
             FrameType::Component => MAX_COMPONENT_BYTES,
             _ => MAX_HANDSHAKE_BYTES,
         }
@@ -85,7 +95,7 @@ impl FrameHeader {
         if bytes[5] != 0 || bytes[6] != 0 || bytes[7] != 0 {
             return Err(violation(format!("flags or reserved bytes of a {kind:?} frame are not 0")));
         }
-        let is_bundle = matches!(kind, FrameType::Bundle | FrameType::Reply);
+        let is_bundle = kind.is_of_bundle();
         if is_bundle && id == 0 || !is_bundle && kind != FrameType::Error && id != 0 {
             return Err(violation(format!("a {kind:?} frame has the id {id}")));
         }
@@ -118,9 +128,9 @@ mod tests {
 
     #[test]
     fn headers_round_trip() {
-        for number in 1..=9 {
+        for number in 1..=11 {
             let kind = FrameType::from_u8(number).unwrap();
-            let id = u64::from(matches!(kind, FrameType::Bundle | FrameType::Reply));
+            let id = u64::from(kind.is_of_bundle());
             let header = FrameHeader { kind, id, payload_bytes: 77 };
             assert_eq!(FrameHeader::decode(&header.encode()).unwrap(), header);
         }
@@ -131,7 +141,7 @@ mod tests {
         let good = FrameHeader { kind: FrameType::Bundle, id: 1, payload_bytes: 8 }.encode();
         for (at, byte, reason) in [
             (4, 0, "unknown frame type 0"),
-            (4, 10, "unknown frame type 10"),
+            (4, 12, "unknown frame type 12"),
             (5, 1, "flags or reserved bytes of a Bundle frame are not 0"),
             (7, 1, "flags or reserved bytes of a Bundle frame are not 0"),
             (8, 0, "a Bundle frame has the id 0"),

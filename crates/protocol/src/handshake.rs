@@ -4,7 +4,9 @@ use flink_wasm_diagnostic::{Diagnostic, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::frame::{FrameType, encode_frame, violation};
-use crate::limits::{DEFAULT_DEADLINE_MS, DEFAULT_MEMORY_BYTES, MAX_HANDSHAKE_BYTES};
+use crate::limits::{
+    DEFAULT_DEADLINE_MS, DEFAULT_MEMORY_BYTES, DEFAULT_STATE_VALUE_BYTES, MAX_HANDSHAKE_BYTES,
+};
 
 /// The versions that a peer speaks, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +65,109 @@ pub enum FunctionKind {
     Map,
     /// Keeps or drops each row.
     Filter,
+    /// Takes rows and timers of keys; has state, timers and side outputs.
+    Process,
+}
+
+/// What a state holds for each key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StateKind {
+    /// One value.
+    Value,
+    /// One value, which the function itself combines with what comes.
+    Reducing,
+    /// Elements in order.
+    List,
+    /// Elements by key.
+    Map,
+}
+
+impl StateKind {
+    /// Whether its values travel with the bundle; otherwise the sidecar asks for its elements with STATE_GET.
+    pub fn is_value(self) -> bool {
+        matches!(self, StateKind::Value | StateKind::Reducing)
+    }
+}
+
+/// A keyed state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// Its name in Flink's state backend.
+    pub name: String,
+    /// What it holds.
+    pub kind: StateKind,
+    /// Its type and encoding; equal texts mean that one reads what the other has written.
+    pub schema: String,
+    /// Milliseconds that a value lives after it was written; `None` for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_ms: Option<u64>,
+}
+
+/// A side output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SideOutput {
+    /// Its name.
+    pub name: String,
+    /// SQL types of its fields.
+    pub types: Vec<String>,
+}
+
+/// What becomes of a row that fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorPolicy {
+    /// The job fails.
+    #[default]
+    Fail,
+    /// It is left out.
+    Skip,
+    /// It is left out, and told of in a relation of its own.
+    DeadLetter,
+}
+
+/// What to do about rows that fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OnError {
+    /// What becomes of them.
+    pub policy: ErrorPolicy,
+    /// How often a row whose failure may pass is run again first.
+    pub retries: u32,
+}
+
+impl OnError {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A token bucket, and its tiers: a permit is taken from all of them or from none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RateLimiter {
+    /// What the function asks for.
+    pub name: String,
+    /// Permits a second.
+    pub rate: f64,
+    /// Permits that the bucket holds.
+    pub burst: u32,
+    /// Whether the connections of the job share the bucket.
+    pub shared: bool,
+    /// Further buckets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tiers: Vec<Tier>,
+}
+
+/// One more bucket of a rate limiter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tier {
+    /// For people.
+    pub name: String,
+    /// Permits a second.
+    pub rate: f64,
+    /// Permits that the bucket holds.
+    pub burst: u32,
 }
 
 /// What one instance may use.
@@ -73,11 +178,22 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Time for one bundle in milliseconds.
     pub deadline_ms: u64,
+    /// The encoded value of one state and key, or one element, in bytes.
+    #[serde(skip_serializing_if = "is_default_state_value_bytes")]
+    pub state_value_bytes: u64,
+}
+
+fn is_default_state_value_bytes(bytes: &u64) -> bool {
+    *bytes == DEFAULT_STATE_VALUE_BYTES
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory_bytes: DEFAULT_MEMORY_BYTES, deadline_ms: DEFAULT_DEADLINE_MS }
+        Self {
+            memory_bytes: DEFAULT_MEMORY_BYTES,
+            deadline_ms: DEFAULT_DEADLINE_MS,
+            state_value_bytes: DEFAULT_STATE_VALUE_BYTES,
+        }
     }
 }
 
@@ -102,6 +218,21 @@ pub struct Open {
     /// What the instance may use.
     #[serde(default)]
     pub limits: Limits,
+    /// SQL types of the key; of a process function, as the rest but `onError` and `rateLimiters`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<String>,
+    /// Its states.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<State>,
+    /// Its side outputs; output 0 is the main one, these follow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub side_outputs: Vec<SideOutput>,
+    /// What becomes of rows that fail.
+    #[serde(default, skip_serializing_if = "OnError::is_default")]
+    pub on_error: OnError,
+    /// The rate limiters that the function may ask.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rate_limiters: Vec<RateLimiter>,
 }
 
 /// NEED_COMPONENT.
@@ -182,9 +313,11 @@ mod tests {
             br#"{"function":"f","component":"sha256:00","kind":"filter","input":["INT"],"future":1,"limits":{"deadlineMs":5}}"#,
         )
         .unwrap();
-        assert_eq!(open.limits, Limits { memory_bytes: DEFAULT_MEMORY_BYTES, deadline_ms: 5 });
+        assert_eq!(open.limits, Limits { deadline_ms: 5, ..Limits::default() });
         assert_eq!(open.kind, FunctionKind::Filter);
         assert!(open.output.is_empty() && open.parameters.is_empty());
+        assert!(open.states.is_empty() && open.rate_limiters.is_empty());
+        assert_eq!(open.on_error, OnError { policy: ErrorPolicy::Fail, retries: 0 });
     }
 
     #[test]

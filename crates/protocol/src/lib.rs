@@ -13,9 +13,11 @@ pub mod cell;
 pub mod frame;
 pub mod handshake;
 pub mod json;
+pub mod keyed;
 pub mod limits;
 pub mod reply;
 pub mod schema;
+pub mod state;
 
 pub use batch::{BatchView, BatchWriter, CellsView, ColumnView};
 pub use cell::Cell;

@@ -60,6 +60,37 @@ pub const DEFAULT_DEADLINE_MS: u64 = 10_000;
 /// The most time that OPEN may ask for: a checkpoint waits for the bundles in flight.
 pub const MAX_DEADLINE_MS: u64 = 600_000;
 
+/// Slots of a connection, in which the sidecar keeps values of keys. The operator's cache has the same bound.
+pub const MAX_SLOTS: usize = 1 << 16;
+
+/// States of a function. Each is a state of its own in Flink's backend.
+pub const MAX_STATES: usize = 256;
+
+/// Side outputs of a function. Each is a stream of its own in Flink.
+pub const MAX_SIDE_OUTPUTS: usize = 256;
+
+/// Bytes of one state's encoded value when OPEN names no other bound: a value is read and written whole.
+pub const DEFAULT_STATE_VALUE_BYTES: u64 = 1 << 20;
+
+/// The most bytes that OPEN may allow for one state value: several keys must fit in a frame.
+pub const MAX_STATE_VALUE_BYTES: u64 = 16 << 20;
+
+/// STATE_GET: its header and a map key, which is bounded as a state value is.
+pub const MAX_STATE_GET_BYTES: usize = (MAX_STATE_VALUE_BYTES as usize) + 16;
+
+/// Changes of the elements of one list or map state in a bundle, and timers that a bundle registers or deletes: many for each row.
+pub const MAX_CHANGES: usize = 1 << 22;
+
+/// Runs of one item beyond its first, for failures that may pass. They come at once one after the other, so more would not help.
+pub const MAX_RETRIES: u32 = 100;
+
+/// Rate limiters of a function.
+pub const MAX_RATE_LIMITERS: usize = 64;
+
+/// Tiers of a rate limiter.
+pub const MAX_TIERS: usize = 16;
+
 // Lengths and offsets travel as u32.
 const _: () = assert!(MAX_FRAME_BYTES < u32::MAX as usize && MAX_CELLS < u32::MAX as usize);
+const _: () = assert!(MAX_STATE_GET_BYTES < MAX_FRAME_BYTES && MAX_CHANGES < u32::MAX as usize);
 const _: () = assert!(MAX_COMPONENT_BYTES < MAX_FRAME_BYTES && MAX_HANDSHAKE_BYTES < MAX_FRAME_BYTES);

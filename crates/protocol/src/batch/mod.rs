@@ -70,7 +70,17 @@ pub struct ColumnView<'a> {
     pub cells: CellsView<'a>,
 }
 
-impl ColumnView<'_> {
+impl<'a> ColumnView<'a> {
+    /// The bytes of a cell of varlen kind; `None` when it is null or of another kind. `index` is below the number of cells.
+    pub fn bytes(&self, index: usize) -> Option<&'a [u8]> {
+        match self.cells {
+            CellsView::Varlen { offsets, data } if !self.is_null(index) => {
+                Some(&data[u32_at(offsets, index) as usize..u32_at(offsets, index + 1) as usize])
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the cell is null.
     pub fn is_null(&self, index: usize) -> bool {
         self.validity.is_some_and(|bitmap| !bit(bitmap, index))
@@ -280,6 +290,10 @@ fn row_of(schema: &Schema, columns: &[ColumnView<'_>], mut index: usize, mut cel
 pub(crate) fn u32_at(bytes: &[u8], index: usize) -> u32 {
     let at = index * 4;
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+pub(crate) fn i64s(bytes: &[u8]) -> impl Iterator<Item = i64> + '_ {
+    bytes.chunks_exact(8).map(|chunk| i64::from_le_bytes(chunk.try_into().unwrap_or_default()))
 }
 
 pub(crate) fn u32s(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
