@@ -149,7 +149,9 @@ pub use time::{Date, ParseTimeError, Time, Timestamp, TimestampLtz};
 
 /// What most functions need.
 pub mod prelude {
-    pub use crate::{Context, Date, Decimal, Level, Parameters, Row, Time, Timestamp, TimestampLtz, Transient};
+    pub use crate::{
+        Context, Date, Decimal, Level, Parameters, Row, Time, Timestamp, TimestampLtz, Transient,
+    };
 }
 
 /// What the macros expand to; no part of the interface.
