@@ -120,6 +120,10 @@ fn functions_describe_themselves() {
                 parameter("limit", "INT", Some("null"), ""),
                 parameter("needed", "BOOLEAN NOT NULL", None, ""),
             ],
+            key: vec![],
+            states: vec![],
+            side_outputs: vec![],
+            timers: false,
         }
     );
     let filter = <large as FilterFunction>::describe();
