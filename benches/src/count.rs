@@ -20,8 +20,7 @@ pub(crate) const JOB: &str = "A job of source, exchange by key, function and sin
 
 /// A sidecar that has the component.
 pub(crate) struct Count {
-    /// The sidecar.
-    pub(crate) sidecar: Sidecar,
+    sidecar: Sidecar,
     component: Component,
     _cache: tempfile::TempDir,
 }
@@ -40,7 +39,9 @@ impl Count {
     /// What the programs of `jvm/` must know of it.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let socket = self.sidecar.socket().display().to_string();
-        ["--sidecar".into(), socket, "--count".into(), self.component.digest()].into()
+        let process = self.sidecar.id().to_string();
+        let known = [("--sidecar", socket), ("--sidecar-pid", process), ("--count", self.component.digest())];
+        known.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
     }
 
     /// Notes what the function is, how often and how long the jobs run, and what they leave out.

@@ -24,7 +24,6 @@ pub(crate) fn run(rows: u64, samples: usize) -> Result<Benchmark> {
     benchmark.fact("Rows", format!("{rows} behind the first million, looked at {samples} times"));
     let mut arguments = count.arguments();
     arguments.extend(["--rows".into(), rows.to_string(), "--samples".into(), samples.to_string()]);
-    arguments.extend(["--sidecar-pid".into(), count.sidecar.id().to_string()]);
     let mut events: Vec<Value> = Vec::new();
     jvm::run("GrowthBenchmark", HEAP, &arguments, &mut benchmark, |event| events.push(event))?;
     ensure!(events.len() == samples, "{} of {samples} samples came", events.len());

@@ -5,8 +5,6 @@ import org.apache.flink.runtime.util.EnvironmentInformation;
 
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Locale;
 
 /** Counts many rows by key, and looks at memory again and again: what lives on this JVM's heap, and what the sidecar has resident. */
@@ -32,7 +30,7 @@ public final class GrowthBenchmark {
             while (run.rowsInWindow() < due && !cluster.isDone(job)) {
                 Thread.sleep(PAUSE_MS);
             }
-            sample(sample, run.rows(), options.number("--sidecar-pid"));
+            sample(sample, run.rows(), new LinuxProcess(options.number("--sidecar-pid")));
         }
         cluster.await(job);
         run.finish();
@@ -40,7 +38,7 @@ public final class GrowthBenchmark {
         System.exit(0);
     }
 
-    private static void sample(int sample, long rows, long sidecar) throws IOException {
+    private static void sample(int sample, long rows, LinuxProcess sidecar) throws IOException {
         System.gc();
         double heap = ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed() / 1048576.0;
         System.out.printf(
@@ -49,16 +47,7 @@ public final class GrowthBenchmark {
                 sample,
                 rows,
                 heap,
-                residentMib(ProcessHandle.current().pid()),
-                residentMib(sidecar));
-    }
-
-    private static double residentMib(long process) throws IOException {
-        for (String line : Files.readAllLines(Path.of("/proc/" + process + "/status"))) {
-            if (line.startsWith("VmRSS:")) {
-                return Double.parseDouble(line.replaceAll("[^0-9]", "")) / 1024.0;
-            }
-        }
-        throw new IOException("process " + process + " has no VmRSS");
+                LinuxProcess.ofThisJvm().residentMib(),
+                sidecar.residentMib());
     }
 }

@@ -13,18 +13,25 @@ public final class KeyedBenchmark {
         Options options = new Options(arguments);
         System.out.printf("{\"flink\":\"%s\"}%n", EnvironmentInformation.getVersion());
         List<Variant> variants = CountVariants.of(options);
+        LinuxProcess sidecar = new LinuxProcess(options.number("--sidecar-pid"));
         Cluster cluster = new Cluster();
         for (Backend backend : Backend.values()) {
             for (Keys keys : Keys.values()) {
                 String panel = "count, " + backend.title + ", " + keys.title;
                 Rounds.run(panel, variants, (int) options.number("--rounds"), (variant, round, name) -> {
                     Run run = CountVariants.run(name, keys, options, round);
-                    long cpu = Cpu.nanos();
+                    double jvmNanos = LinuxProcess.ofThisJvm().processorNanos();
+                    double sidecarNanos = sidecar.processorNanos();
                     cluster.await(new KeyedJob(cluster, backend)
                             .start(new KeySource(name), variant, new CheckingSink(name), name));
-                    cpu = Cpu.nanos() - cpu;
+                    jvmNanos = LinuxProcess.ofThisJvm().processorNanos() - jvmNanos;
+                    sidecarNanos = sidecar.processorNanos() - sidecarNanos;
                     return Map.of(
-                            "rowsPerSecond", run.finish(), "rows", (double) run.rows(), "jvmNanosARow", (double) cpu / run.rows());
+                            "rowsPerSecond", run.finish(),
+                            "rows", (double) run.rows(),
+                            "jvmNanos", jvmNanos / run.rows(),
+                            "sidecarNanos", sidecarNanos / run.rows(),
+                            "nanos", (jvmNanos + sidecarNanos) / run.rows());
                 });
             }
         }

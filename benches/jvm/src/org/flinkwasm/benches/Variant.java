@@ -3,7 +3,6 @@ package org.flinkwasm.benches;
 import org.apache.flink.api.common.functions.FilterFunction;
 import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
-import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.table.annotation.DataTypeHint;
 import org.apache.flink.table.api.DataTypes;
@@ -41,7 +40,8 @@ interface Variant {
 
     DataStream<RowData> apply(DataStream<RowData> rows);
 
-    private static Variant of(String title, UnaryOperator<DataStream<RowData>> operator) {
+    /** A variant of this title. */
+    static Variant of(String title, UnaryOperator<DataStream<RowData>> operator) {
         return new Variant() {
             @Override
             public String title() {
@@ -89,6 +89,17 @@ interface Variant {
         }
     }
 
+    /** Everything as it is by default. */
+    static WasmOperatorSpec.Settings settings(String socket) {
+        return new WasmOperatorSpec.Settings(
+                socket,
+                WasmOptions.CONNECT_TIMEOUT.defaultValue().toMillis(),
+                WasmOptions.BUNDLE_ROWS.defaultValue(),
+                (int) WasmOptions.BUNDLE_BYTES.defaultValue().getBytes(),
+                WasmOptions.BUNDLE_TIME.defaultValue().toMillis(),
+                WasmOptions.BUNDLE_IN_FLIGHT.defaultValue());
+    }
+
     private static WasmOperatorSpec spec(
             Workload workload,
             String socket,
@@ -100,13 +111,6 @@ interface Variant {
             List<Column> kept,
             List<LogicalType> output,
             List<ResultColumn> result) {
-        WasmOperatorSpec.Settings settings = new WasmOperatorSpec.Settings(
-                socket,
-                WasmOptions.CONNECT_TIMEOUT.defaultValue().toMillis(),
-                WasmOptions.BUNDLE_ROWS.defaultValue(),
-                (int) WasmOptions.BUNDLE_BYTES.defaultValue().getBytes(),
-                WasmOptions.BUNDLE_TIME.defaultValue().toMillis(),
-                WasmOptions.BUNDLE_IN_FLIGHT.defaultValue());
         return new WasmOperatorSpec(
                 "wasm " + kind.wireName() + " " + function,
                 function,
@@ -121,11 +125,11 @@ interface Variant {
                 List.copyOf(output),
                 result,
                 "",
-                settings);
+                settings(socket));
     }
 
     /** A type as a component's description writes it. */
-    private static String declared(LogicalType type) {
+    static String declared(LogicalType type) {
         return type.asSummaryString();
     }
 
@@ -176,12 +180,6 @@ interface Variant {
     /** The filter in Java. */
     static Variant javaFilter(String title) {
         return of(title, rows -> rows.filter(new LargeOrderFilter()));
-    }
-
-    /** The count in Java, by a key that Java has for it. */
-    static Variant javaCount(String title) {
-        return of(title, rows -> rows.keyBy(row -> row.getLong(0), Types.LONG)
-                .process(new CountFunction(), type(CountTruth.OUTPUT)));
     }
 
     static TypeInformation<RowData> type(RowType type) {
