@@ -63,9 +63,9 @@ final class CountVariants {
     }
 
     /** A run whose window opens when every key has its state. */
-    static Run run(String name, Keys keys, Options options, int round) {
+    static Run run(String name, Keys keys, Options options, int round, LinuxProcess... processes) {
         Run.Length lead = new Run.Length(round == 0 ? 0 : options.seconds("--lead"), Keys.COUNT);
         Run.Length window = Run.Length.seconds(options.seconds(round == 0 ? "--warm-up" : "--seconds"));
-        return new Run(name, new CountTruth(keys.sequenceBehindAll()), lead, window);
+        return new Run(name, new CountTruth(keys.sequenceBehindAll()), lead, window, processes);
     }
 }
