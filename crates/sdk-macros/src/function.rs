@@ -246,8 +246,8 @@ fn generate(kind: Kind, item: &ItemFn, name: &str, function: &Function) -> Token
                     for row in 0..rows.row_count {
                         match #into_row(#call) {
                             ::std::result::Result::Ok(output) => self.output.push(&output, row),
-                            ::std::result::Result::Err(message) => {
-                                failures.push(::flink_wasm::RowFailure { row, message });
+                            ::std::result::Result::Err(failure) => {
+                                failures.push(failure.at(row));
                             }
                         }
                     }
@@ -270,8 +270,8 @@ fn generate(kind: Kind, item: &ItemFn, name: &str, function: &Function) -> Token
                     for row in 0..rows.row_count {
                         keep.push(match #into_keep(#call) {
                             ::std::result::Result::Ok(keep) => keep,
-                            ::std::result::Result::Err(message) => {
-                                failures.push(::flink_wasm::RowFailure { row, message });
+                            ::std::result::Result::Err(failure) => {
+                                failures.push(failure.at(row));
                                 false
                             }
                         });

@@ -36,6 +36,10 @@ pub fn describe(descriptor: fn() -> Descriptor) -> exported::Function {
                 description: parameter.description,
             })
             .collect(),
+        key: Vec::new(),
+        states: Vec::new(),
+        side_outputs: Vec::new(),
+        timers: false,
     }
 }
 

@@ -1,10 +1,9 @@
 //! Functions over batches: what `#[map]` and `#[filter]` make of a plain `fn`. Nothing here depends on the target, so that
 //! native code runs the very same code as a component.
 
-use std::fmt::Display;
-
 use crate::Context;
 use crate::batch::{Batch, Bitmap, RowFailure};
+use crate::failure::Failure;
 use crate::parameters::Parameter;
 use crate::row::{Field, Output, RowWriter};
 
@@ -93,25 +92,25 @@ pub trait MapReturn {
     /// The row, or why there is none.
     ///
     /// # Errors
-    /// The function's own error as a text.
-    fn into_row(self) -> Result<Self::Row, String>;
+    /// The function's own error.
+    fn into_row(self) -> Result<Self::Row, Failure>;
 }
 
 impl<T: Output> MapReturn for T {
     type Row = T;
 
     #[inline]
-    fn into_row(self) -> Result<T, String> {
+    fn into_row(self) -> Result<T, Failure> {
         Ok(self)
     }
 }
 
-impl<T: Output, E: Display> MapReturn for Result<T, E> {
+impl<T: Output, E: Into<Failure>> MapReturn for Result<T, E> {
     type Row = T;
 
     #[inline]
-    fn into_row(self) -> Result<T, String> {
-        self.map_err(|error| error.to_string())
+    fn into_row(self) -> Result<T, Failure> {
+        self.map_err(E::into)
     }
 }
 
@@ -125,21 +124,21 @@ pub trait FilterReturn {
     /// Whether to keep the row, or why that is not known.
     ///
     /// # Errors
-    /// The function's own error as a text.
-    fn into_keep(self) -> Result<bool, String>;
+    /// The function's own error.
+    fn into_keep(self) -> Result<bool, Failure>;
 }
 
 impl FilterReturn for bool {
     #[inline]
-    fn into_keep(self) -> Result<bool, String> {
+    fn into_keep(self) -> Result<bool, Failure> {
         Ok(self)
     }
 }
 
-impl<E: Display> FilterReturn for Result<bool, E> {
+impl<E: Into<Failure>> FilterReturn for Result<bool, E> {
     #[inline]
-    fn into_keep(self) -> Result<bool, String> {
-        self.map_err(|error| error.to_string())
+    fn into_keep(self) -> Result<bool, Failure> {
+        self.map_err(E::into)
     }
 }
 

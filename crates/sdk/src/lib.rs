@@ -101,7 +101,7 @@
 //! # Errors and panics
 //!
 //! A function may return `Result<_, E>` with any `E: Display`. An `Err` refuses one row, and the job's error policy
-//! decides what happens with it. A panic ends the instance: it is for defects, and reaches the user with message, file
+//! decides what happens with it; [`Transient`] around an error lets its retries apply. A panic ends the instance: it is for defects, and reaches the user with message, file
 //! and line.
 //!
 //! # What a function can see
@@ -128,6 +128,7 @@ mod decimal;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod export;
+mod failure;
 mod function;
 mod parameters;
 #[doc(hidden)]
@@ -139,6 +140,7 @@ mod time;
 pub use batch::{Batch, Cells, Column, RowFailure, Varlen};
 pub use context::{Context, Level};
 pub use decimal::{Decimal, ParseDecimalError};
+pub use failure::{Failure, Transient};
 pub use flink_wasm_sdk_macros::{Parameters, Row, filter, map};
 pub use function::{Descriptor, FilterFunction, FilterReturn, Kind, MapFunction, MapReturn};
 pub use parameters::{Parameter, ParameterType, Parameters};
@@ -147,7 +149,7 @@ pub use time::{Date, ParseTimeError, Time, Timestamp, TimestampLtz};
 
 /// What most functions need.
 pub mod prelude {
-    pub use crate::{Context, Date, Decimal, Level, Parameters, Row, Time, Timestamp, TimestampLtz};
+    pub use crate::{Context, Date, Decimal, Level, Parameters, Row, Time, Timestamp, TimestampLtz, Transient};
 }
 
 /// What the macros expand to; no part of the interface.

@@ -59,8 +59,8 @@ fn tax<'a>(order: Order<'a>, context: &Context, params: &Params) -> Result<Taxed
 }
 
 #[flink_wasm::filter]
-fn large(order: Order<'_>) -> Result<bool, String> {
-    order.amount.map(|amount| amount > 10.0).ok_or_else(|| "no amount".into())
+fn large(order: Order<'_>) -> Result<bool, Transient<&'static str>> {
+    order.amount.map(|amount| amount > 10.0).ok_or(Transient("no amount"))
 }
 
 #[flink_wasm::map]
@@ -140,7 +140,7 @@ fn a_map_runs_over_a_batch_and_reports_failures() {
         [Taxed { region: "eu", total: 150.0 }, Taxed { region: "us", total: 8.0 }]
     );
     assert_eq!(mapped.origin, [0, 2]);
-    assert_eq!(mapped.failures, [RowFailure { row: 1, message: "order 2 has no amount".into() }]);
+    assert_eq!(mapped.failures, [RowFailure { row: 1, message: "order 2 has no amount".into(), transient: false }]);
     assert_eq!(
         context.logs(),
         [(Level::Info, "order 1 at 42".into()), (Level::Info, "order 3 at 42".into())]
@@ -155,7 +155,7 @@ fn a_map_runs_over_a_batch_and_reports_failures() {
 fn a_filter_answers_every_row() {
     let filtered = run_filter::<large>("", &orders(), &TestContext::new()).expect("no parameters");
     assert_eq!(filtered.keep, [true, false, false]);
-    assert_eq!(filtered.failures, [RowFailure { row: 1, message: "no amount".into() }]);
+    assert_eq!(filtered.failures, [RowFailure { row: 1, message: "no amount".into(), transient: true }]);
 }
 
 #[test]
