@@ -1,6 +1,7 @@
 //! The bundle that a run of items makes: distinct keys, the values of their state, rows or timers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
 use flink_wasm_protocol::handshake::State;
@@ -133,13 +134,13 @@ pub(crate) fn encode(
 }
 
 /// List and map state for a bundle that runs.
-pub(crate) struct ElementsOf<'a> {
-    pub(crate) state: &'a KeyedState,
-    pub(crate) keys: &'a [Key],
+pub(crate) struct ElementsOf {
+    pub(crate) state: Arc<KeyedState>,
+    pub(crate) keys: Vec<Key>,
     pub(crate) now_ms: i64,
 }
 
-impl ElementsOf<'_> {
+impl ElementsOf {
     fn check(&self, state: u32, key: u32) -> Result<(&[u8], usize)> {
         let is_elements = |index: usize| {
             self.state.descriptors.get(index).is_some_and(|state: &State| !state.kind.is_value())
@@ -154,7 +155,7 @@ impl ElementsOf<'_> {
     }
 }
 
-impl Elements for ElementsOf<'_> {
+impl Elements for ElementsOf {
     fn get(&mut self, state: u32, key: u32, element: &[u8]) -> Result<Option<Vec<u8>>> {
         let (key, state) = self.check(state, key)?;
         Ok(self.state.entry(key, state, element, self.now_ms).map(<[u8]>::to_vec))

@@ -9,12 +9,12 @@ pub trait Executor {
     /// Starts a fresh instance: first of all, and after each restore.
     fn open(&mut self, open: &Open) -> Result<()>;
 
-    /// Runs the payload of a BUNDLE frame and gives the payload of the REPLY.
+    /// Runs the payload of a BUNDLE frame, in which every key is fresh, and gives the payload of the REPLY.
     fn run(
         &mut self,
         id: u64,
         payload: &[u8],
-        elements: &mut dyn Elements,
+        elements: Box<dyn Elements>,
     ) -> std::result::Result<Vec<u8>, Fault>;
 }
 

@@ -4,7 +4,8 @@ use flink_wasm_diagnostic::{Code, Diagnostic, Result, nearest};
 use flink_wasm_protocol::handshake as wire;
 use flink_wasm_protocol::handshake::{FunctionKind, Limits, OnError, Open, RateLimiter, State};
 use flink_wasm_protocol::schema::RowField;
-use flink_wasm_protocol::{BatchView, Cell, json};
+use flink_wasm_protocol::{BatchView, Cell, DataType, json};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::state::Key;
@@ -71,7 +72,58 @@ impl Default for Settings {
     }
 }
 
+/// The part of a descriptor's JSON that is read here; bundles and job definitions hold the same.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DescriptorRecord {
+    name: String,
+    input: Vec<FieldRecord>,
+    #[serde(default)]
+    output: Vec<FieldRecord>,
+    #[serde(default)]
+    key: Vec<FieldRecord>,
+    #[serde(default)]
+    states: Vec<State>,
+    #[serde(default)]
+    side_outputs: Vec<SideOutputRecord>,
+}
+
+#[derive(Deserialize)]
+struct FieldRecord {
+    name: String,
+    #[serde(rename = "type")]
+    sql_type: String,
+}
+
+#[derive(Deserialize)]
+struct SideOutputRecord {
+    name: String,
+    fields: Vec<FieldRecord>,
+}
+
 impl Function {
+    /// From the JSON of a descriptor. FW0309 when it is malformed.
+    pub fn from_descriptor(descriptor: &Value) -> Result<Self> {
+        let record: DescriptorRecord = serde_json::from_value(descriptor.clone())
+            .map_err(|error| Diagnostic::new(Code::BadDescriptor, format!("a descriptor: {error}")))?;
+        let fields = |records: Vec<FieldRecord>| {
+            let field = |record: FieldRecord| {
+                Ok(RowField { name: record.name, data_type: DataType::parse(&record.sql_type)? })
+            };
+            records.into_iter().map(field).collect::<Result<Vec<_>>>()
+        };
+        let side_output =
+            |record: SideOutputRecord| Ok(SideOutput { name: record.name, fields: fields(record.fields)? });
+        Ok(Self {
+            name: record.name,
+            input: fields(record.input)?,
+            output: fields(record.output)?,
+            side_outputs: record.side_outputs.into_iter().map(side_output).collect::<Result<_>>()?,
+            key: fields(record.key)?,
+            states: record.states,
+        })
+    }
+
     /// The index of an output: 0 is the main one.
     pub fn output_index(&self, name: &str) -> Result<usize> {
         if name == MAIN_OUTPUT {
@@ -103,6 +155,14 @@ impl Function {
             .iter()
             .position(|state| state.name == name)
             .ok_or_else(|| unknown("state", name, self.states.iter().map(|state| state.name.as_str())))
+    }
+
+    /// The cells of an input row.
+    pub(crate) fn input_cells(&self, row: &Value) -> Result<Vec<Cell>> {
+        let batch = json::rows_to_batch(&self.input, std::slice::from_ref(row))
+            .map_err(|error| in_row(error, "the row"))?;
+        let schema = json::schema_of(&self.input)?;
+        Ok(BatchView::parse(&schema, &batch)?.row(&schema, 0))
     }
 
     /// OPEN, but for the component's digest, which the executor knows.
@@ -146,56 +206,70 @@ pub(crate) fn unknown<'a>(
 /// How rows are grouped: the columns that make a key, and their types.
 #[derive(Clone, Debug)]
 pub(crate) struct Grouping {
-    /// Columns of the input.
-    columns: Vec<String>,
+    /// Columns of the input; `None` when rows come with their keys.
+    columns: Option<Vec<String>>,
     /// Names as the function knows them, and the types that it reads; the input's own when it reads no key.
     pub(crate) fields: Vec<RowField>,
 }
 
 impl Grouping {
     pub(crate) fn new(function: &Function, settings: &Settings) -> Result<Self> {
-        let columns: Vec<String> = match settings.key.as_slice() {
-            [] => function.key.iter().map(|field| field.name.clone()).collect(),
-            given => given.to_vec(),
-        };
-        if columns.is_empty() {
-            return Err(Diagnostic::new(Code::MissingKey, "the rows have no key").help(
-                "the function reads none, so name the columns by which the job groups: `\"key\": [\"..\"]`",
-            ));
+        let names = || function.input.iter().map(|field| field.name.as_str());
+        if settings.key.is_empty() {
+            if function.key.is_empty() {
+                return Err(Diagnostic::new(Code::MissingKey, "the rows have no key").help(
+                    "the function reads none, so name the columns by which the job groups: `\"key\": [\"..\"]`",
+                ));
+            }
+            let columns: Vec<String> = function.key.iter().map(|field| field.name.clone()).collect();
+            let are_there = columns.iter().all(|column| names().any(|name| name == column));
+            return Ok(Self { columns: are_there.then_some(columns), fields: function.key.clone() });
         }
         let mut fields = Vec::new();
-        for column in &columns {
-            let names = function.input.iter().map(|field| field.name.as_str());
+        for column in &settings.key {
             let field = function.input.iter().find(|field| field.name == *column);
             fields.push(field.cloned().ok_or_else(|| {
                 let error =
                     Diagnostic::new(Code::UnknownColumn, format!("the input has no key column `{column}`"));
-                match nearest(column, names.clone()) {
+                match nearest(column, names()) {
                     Some(name) => error.help(format!("did you mean `{name}`?")),
-                    None => error.note(format!("columns: {}", names.collect::<Vec<_>>().join(", "))),
+                    None => error.note(format!("columns: {}", names().collect::<Vec<_>>().join(", "))),
                 }
             })?);
         }
         if !function.key.is_empty() {
-            if function.key.len() != columns.len() {
+            if function.key.len() != fields.len() {
                 return Err(Diagnostic::new(
                     Code::TypeMismatch,
                     format!(
                         "the function reads a key of {} columns, rows are grouped by {}",
                         function.key.len(),
-                        columns.len()
+                        fields.len()
                     ),
                 ));
             }
             fields = function.key.clone();
         }
-        Ok(Self { columns, fields })
+        Ok(Self { columns: Some(settings.key.clone()), fields })
+    }
+
+    /// The key as the function knows it, whatever the job groups by.
+    pub(crate) fn of_function(function: &Function) -> Self {
+        Self { columns: None, fields: function.key.clone() }
     }
 
     /// The key of a row.
     pub(crate) fn of_row(&self, row: &Value) -> Result<Key> {
+        let Some(columns) = &self.columns else {
+            let names = self.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(Diagnostic::new(
+                Code::MissingKey,
+                format!("the row does not hold the key ({names})"),
+            )
+            .help("name the columns of the input that are the key, or give a key with each row"));
+        };
         let values: Vec<Value> =
-            self.columns.iter().map(|column| row.get(column).cloned().unwrap_or(Value::Null)).collect();
+            columns.iter().map(|column| row.get(column).cloned().unwrap_or(Value::Null)).collect();
         self.of_values(&values)
     }
 
@@ -220,16 +294,13 @@ impl Grouping {
 
     /// A key as an object of the columns by which rows are grouped.
     pub(crate) fn to_json(&self, key: &[u8]) -> Result<Value> {
-        let Value::Object(values) = json::cells_to_row(&self.fields, &self.cells(key)?) else {
-            return Ok(Value::Null);
+        let names = match &self.columns {
+            Some(columns) => columns.clone(),
+            None => self.fields.iter().map(|field| field.name.clone()).collect(),
         };
-        Ok(self
-            .columns
-            .iter()
-            .cloned()
-            .zip(values.into_iter().map(|(_, value)| value))
-            .collect::<Map<_, _>>()
-            .into())
+        let values = json::cells_to_row(&self.fields, &self.cells(key)?);
+        let values = values.as_object().into_iter().flat_map(Map::values).cloned();
+        Ok(names.into_iter().zip(values).collect::<Map<_, _>>().into())
     }
 }
 

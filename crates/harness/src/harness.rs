@@ -5,22 +5,22 @@
 //! that does not rise is ignored). After a restore the watermark is unknown again, as no snapshot holds it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
 use flink_wasm_protocol::handshake::{ErrorPolicy, Open};
+use flink_wasm_protocol::json;
 use flink_wasm_protocol::limits::MAX_SLOTS;
 use flink_wasm_protocol::reply::{
     Effects, ElementOp, LogLine, Reply, ReplyBody, TIMER_DELETE, TIMER_PROCESSING_TIME,
 };
-use flink_wasm_protocol::{BatchView, json};
 use serde_json::{Value, json};
 
 use crate::bundle::{self, ElementsOf, Item, Mode, Schemas, Times};
 use crate::executor::{Executor, Fault};
-use crate::function::{Function, Grouping, Settings, in_row};
+use crate::function::{Function, Grouping, Settings};
 use crate::snapshot::{self, Contents};
 use crate::state::{ElementChange, Key, KeyedState};
-use crate::timers::Timers;
 use crate::values;
 
 /// Bundles of timers at one watermark, or one step of the clock. Above it timers register each other without end.
@@ -80,8 +80,17 @@ pub struct Harness {
 
 impl Harness {
     /// Opens the function. Errors are those of the executor's `open`, and of settings that do not fit the function.
-    pub fn new(function: Function, settings: &Settings, mut executor: Box<dyn Executor>) -> Result<Self> {
+    pub fn new(function: Function, settings: &Settings, executor: Box<dyn Executor>) -> Result<Self> {
         let grouping = Grouping::new(&function, settings)?;
+        Self::with_grouping(function, settings, grouping, executor)
+    }
+
+    pub(crate) fn with_grouping(
+        function: Function,
+        settings: &Settings,
+        grouping: Grouping,
+        mut executor: Box<dyn Executor>,
+    ) -> Result<Self> {
         let schemas = Schemas::new(&function)?;
         let open = function.open(settings);
         executor.open(&open)?;
@@ -91,11 +100,7 @@ impl Harness {
             grouping,
             executor,
             bundles: 0,
-            contents: Contents {
-                state: KeyedState::new(function.states.clone()),
-                event_time: Timers::default(),
-                processing_time: Timers::default(),
-            },
+            contents: Contents::empty(&function.states),
             times: Times { processing_time_ms: 0, watermark_ms: i64::MIN },
             pending: Vec::new(),
             outputs: vec![Vec::new(); schemas.outputs.len()],
@@ -131,11 +136,7 @@ impl Harness {
 
     fn push_item(&mut self, key: Key, row: &Value, timestamp: Option<i64>) -> Result<()> {
         self.check_running()?;
-        let fields = &self.function.input;
-        let batch =
-            json::rows_to_batch(fields, std::slice::from_ref(row)).map_err(|e| in_row(e, "the row"))?;
-        let schema = json::schema_of(fields)?;
-        let cells = BatchView::parse(&schema, &batch)?.row(&schema, 0);
+        let cells = self.function.input_cells(row)?;
         self.pending.push(Item { key, timestamp: timestamp.unwrap_or(i64::MIN), cells });
         if self.pending.len() >= self.bundle_rows { self.flush() } else { Ok(()) }
     }
@@ -186,11 +187,7 @@ impl Harness {
 
     /// Starts the function again without state, as a job does that has no checkpoint yet.
     pub fn restart_empty(&mut self) -> Result<()> {
-        self.restart(Contents {
-            state: KeyedState::new(self.function.states.clone()),
-            event_time: Timers::default(),
-            processing_time: Timers::default(),
-        })
+        self.restart(Contents::empty(&self.function.states))
     }
 
     fn restart(&mut self, contents: Contents) -> Result<()> {
@@ -269,6 +266,19 @@ impl Harness {
         std::mem::take(&mut self.logs)
     }
 
+    /// Runs one row or timer at these times, with what `fill` puts into the state of its key.
+    pub(crate) fn run_one(
+        &mut self,
+        times: Times,
+        mode: Mode,
+        item: Item,
+        fill: impl FnOnce(&mut KeyedState),
+    ) -> Result<()> {
+        self.times = times;
+        fill(Arc::make_mut(&mut self.contents.state));
+        self.run(mode, vec![item])
+    }
+
     /// Why the job has failed, if it has. Only a restore helps then.
     pub fn failure(&self) -> Option<&Diagnostic> {
         self.failure.as_ref()
@@ -318,8 +328,9 @@ impl Harness {
             (&keys, &of_items),
         )?;
         self.bundles += 1;
-        let mut elements = ElementsOf { state, keys: &keys, now_ms: self.times.processing_time_ms };
-        let reply = match self.executor.run(self.bundles, &payload, &mut elements) {
+        let now_ms = self.times.processing_time_ms;
+        let elements = ElementsOf { state: state.clone(), keys: keys.clone(), now_ms };
+        let reply = match self.executor.run(self.bundles, &payload, Box::new(elements)) {
             Ok(reply) => reply,
             Err(Fault { diagnostic, item }) => {
                 let item = item.and_then(|item| items.get(item as usize));
@@ -362,6 +373,7 @@ impl Harness {
             let key = keys.get(index as usize);
             key.ok_or_else(|| violation(format!("a change of key {index} of {}", keys.len())))
         };
+        let held = Arc::make_mut(&mut self.contents.state);
         let states = self.function.states.len();
         let check_state = |state: u32| match (state as usize) < states {
             true => Ok(state as usize),
@@ -371,7 +383,7 @@ impl Harness {
             let state = check_state(change.state)?;
             for (cell, index) in change.keys.iter().enumerate() {
                 let value = change.values.columns()[0].bytes(cell);
-                self.contents.state.put_value(key(*index)?, state, value, now);
+                held.put_value(key(*index)?, state, value, now);
             }
         }
         for change in &effects.elements {
@@ -386,7 +398,7 @@ impl Harness {
                     ElementOp::Remove => ElementChange::Remove { element },
                     ElementOp::Clear => ElementChange::Clear,
                 };
-                self.contents.state.change(key(*index)?, state, change, now);
+                held.change(key(*index)?, state, change, now);
             }
         }
         let timers = &effects.timers;

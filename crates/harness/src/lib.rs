@@ -7,11 +7,13 @@
 //! This crate must not know wasmtime: a function's author compiles it for `cargo test`.
 
 mod bundle;
+pub mod capsule;
 mod compare;
 mod executor;
 mod function;
 mod harness;
 pub mod scenario;
+mod sidecar;
 mod snapshot;
 mod state;
 mod timers;
@@ -21,3 +23,4 @@ pub use compare::fits;
 pub use executor::{Elements, Executor, Fault};
 pub use function::{DEFAULT_BUNDLE_ROWS, Function, MAIN_OUTPUT, Settings, SideOutput};
 pub use harness::{Failed, Harness, MAX_TIMER_ROUNDS, OutputRow, TimersOfKey};
+pub use sidecar::{PROGRAM_VARIABLE, Sidecar};

@@ -3,6 +3,7 @@
 //! The bytes are JSON, with what the function encoded in base64.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
@@ -53,11 +54,23 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-/// What a snapshot holds, or what it is restored into.
+/// What a snapshot holds.
 pub(crate) struct Contents {
-    pub(crate) state: KeyedState,
+    /// Shared with the bundle that runs, which may ask for elements.
+    pub(crate) state: Arc<KeyedState>,
     pub(crate) event_time: Timers,
     pub(crate) processing_time: Timers,
+}
+
+impl Contents {
+    /// No state, no timers.
+    pub(crate) fn empty(states: &[State]) -> Self {
+        Self {
+            state: Arc::new(KeyedState::new(states.to_vec())),
+            event_time: Timers::default(),
+            processing_time: Timers::default(),
+        }
+    }
 }
 
 pub(crate) fn write(function: &str, key: &[String], contents: &Contents) -> Result<Vec<u8>> {
@@ -144,7 +157,7 @@ pub(crate) fn read(bytes: &[u8], key: &[String], states: &[State]) -> Result<Con
         timers
     };
     Ok(Contents {
-        state,
+        state: Arc::new(state),
         event_time: timers(snapshot.event_time_timers),
         processing_time: timers(snapshot.processing_time_timers),
     })
@@ -194,7 +207,7 @@ mod tests {
         event_time.register(b"k", 10);
         event_time.register(b"l", -10);
         processing_time.register(b"l", 11);
-        (states, Contents { state, event_time, processing_time })
+        (states, Contents { state: Arc::new(state), event_time, processing_time })
     }
 
     #[test]

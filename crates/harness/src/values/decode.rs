@@ -1,10 +1,12 @@
 //! Bytes of a state value to JSON.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use flink_wasm_protocol::schema::RowField;
+use flink_wasm_protocol::{Cell, DataType, LogicalType, json};
 use serde_json::{Map, Number, Value};
 
 use super::map_to_json;
-use super::schema::Type;
+use super::schema::{Sql, Type};
 
 type Decoded<T> = Result<T, String>;
 
@@ -37,8 +39,15 @@ impl<'a> Reader<'a> {
         Ok(array)
     }
 
+    /// A number of bytes or values that follow; every value takes at least one byte.
     fn length(&mut self) -> Decoded<usize> {
-        Ok(u32::from_le_bytes(self.array()?) as usize)
+        let length = u32::from_le_bytes(self.array()?) as usize;
+        match self.rest.len() {
+            left if left < length => {
+                Err(format!("{length} bytes or values are announced, {left} bytes are left"))
+            }
+            _ => Ok(length),
+        }
     }
 
     fn flag(&mut self) -> Decoded<bool> {
@@ -64,6 +73,7 @@ impl<'a> Reader<'a> {
                 let text = std::str::from_utf8(self.take(length)?).map_err(|_| "text is not UTF-8")?;
                 Value::String(text.to_owned())
             }
+            Type::Sql(sql) => self.sql(*sql)?,
             Type::Bytes => {
                 let length = self.length()?;
                 Value::String(BASE64.encode(self.take(length)?))
@@ -87,6 +97,24 @@ impl<'a> Reader<'a> {
                 Value::Object(fields.collect::<Decoded<Map<_, _>>>()?)
             }
         })
+    }
+
+    /// As rows show it.
+    fn sql(&mut self, sql: Sql) -> Decoded<Value> {
+        let (logical, cell) = match sql {
+            Sql::Date => (LogicalType::Date, Cell::Int32(i32::from_le_bytes(self.array()?))),
+            Sql::Time => (LogicalType::Time(3), Cell::Int32(i32::from_le_bytes(self.array()?))),
+            Sql::Timestamp => (LogicalType::Timestamp(9), Cell::Int128(i128::from_le_bytes(self.array()?))),
+            Sql::TimestampLtz => {
+                (LogicalType::TimestampLtz(9), Cell::Int128(i128::from_le_bytes(self.array()?)))
+            }
+            Sql::Decimal { precision, scale } => {
+                let unscaled = Cell::Int128(i128::from_le_bytes(self.array()?));
+                (LogicalType::Decimal { precision, scale }, unscaled)
+            }
+        };
+        let field = RowField { name: "value".into(), data_type: DataType::not_null(logical) };
+        Ok(json::cells_to_row(&[field], &[cell])["value"].take())
     }
 
     /// A number, or its text when JSON can't hold it.

@@ -17,12 +17,30 @@ pub(super) enum Type {
     F32,
     F64,
     Text,
+    /// A type of SQL, as one number.
+    Sql(Sql),
+    /// `[u8]`.
     Bytes,
     Option(Box<Type>),
     List(Box<Type>),
     Map(Box<Type>, Box<Type>),
     Tuple(Vec<Type>),
     Struct(Vec<(String, Type)>),
+}
+
+/// The types of SQL that state can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sql {
+    /// Days, 32 bits.
+    Date,
+    /// Milliseconds of the day, 32 bits.
+    Time,
+    /// Nanoseconds, 128 bits.
+    Timestamp,
+    /// Nanoseconds, 128 bits.
+    TimestampLtz,
+    /// Unscaled, 128 bits.
+    Decimal { precision: u8, scale: u8 },
 }
 
 impl Type {
@@ -64,6 +82,14 @@ impl<'a> Parser<'a> {
         if self.take("(").is_some() {
             return self.separated(")", |parser| parser.data_type(depth)).map(Type::Tuple);
         }
+        if self.take("[").is_some() {
+            let element = self.data_type(depth)?;
+            self.take("]")?;
+            return Some(match element {
+                Type::Integer { bytes: 1, signed: false } => Type::Bytes,
+                element => Type::List(Box::new(element)),
+            });
+        }
         let integer = |bytes, signed| Some(Type::Integer { bytes, signed });
         match self.name()? {
             "bool" => Some(Type::Bool),
@@ -80,7 +106,13 @@ impl<'a> Parser<'a> {
             "f32" => Some(Type::F32),
             "f64" => Some(Type::F64),
             "string" => Some(Type::Text),
-            "bytes" => Some(Type::Bytes),
+            "date" => Some(Type::Sql(Sql::Date)),
+            "time" => Some(Type::Sql(Sql::Time)),
+            "timestamp" => self.numbers::<1>().map(|_| Type::Sql(Sql::Timestamp)),
+            "timestamp_ltz" => self.numbers::<1>().map(|_| Type::Sql(Sql::TimestampLtz)),
+            "decimal" => {
+                self.numbers().map(|[precision, scale]| Type::Sql(Sql::Decimal { precision, scale }))
+            }
             generic => {
                 self.take("<")?;
                 let mut arguments = self.separated(">", |parser| parser.data_type(depth))?.into_iter();
@@ -96,6 +128,12 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Numbers in parentheses.
+    fn numbers<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take("(")?;
+        self.separated(")", |parser| parser.name()?.parse().ok())?.try_into().ok()
+    }
+
     /// Things with commas between them, up to `end`.
     fn separated<T>(&mut self, end: &str, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let mut all = Vec::new();
@@ -109,5 +147,34 @@ impl<'a> Parser<'a> {
             }
             self.take(",")?;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_sdks_schemas_are_read() {
+        for schema in
+            ["v1:{a:i64,b:[option<(string,bool)>]}", "v1:map<decimal(10,2),[u8]>", "v1:{}", "v1:timestamp(3)"]
+        {
+            assert!(Type::parse(schema).is_some(), "{schema}");
+        }
+        for schema in [
+            "",
+            "i64",
+            "v2:i64",
+            "v1:",
+            "v1:i64,",
+            "v1:{a}",
+            "v1:map<i64>",
+            "v1:option<i64,i64>",
+            "v1:other",
+            "v1:decimal(1)",
+        ] {
+            assert!(Type::parse(schema).is_none(), "{schema}");
+        }
+        assert!(Type::parse(&format!("v1:{}", "[".repeat(100_000))).is_none(), "nesting is bounded");
     }
 }

@@ -1,0 +1,1 @@
+//! Runs a component in the harness.
