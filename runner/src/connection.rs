@@ -1,19 +1,24 @@
 //! One connection from HELLO to its end.
 
+use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
 use flink_wasm_engine::{Fault, Loaded};
 use flink_wasm_protocol::bundle::BUNDLE_HEADER_BYTES;
-use flink_wasm_protocol::frame::FrameType;
+use flink_wasm_protocol::frame::{FrameHeader, FrameType};
+use flink_wasm_protocol::keyed::ITEM_COUNT_AT;
 use flink_wasm_protocol::handshake::{
     ErrorFrame, NeedComponent, Open, decode_json, encode_json, parse_digest,
 };
 
+use crate::channel::{Channel, Source, Stream};
 use crate::frames::FrameReader;
 use crate::limits::{DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT};
 use crate::server::Shared;
@@ -33,7 +38,7 @@ impl From<Diagnostic> for End {
 }
 
 /// Serves a connection; its errors end here, as an ERROR frame, a line in the log and a count.
-pub(crate) fn serve(stream: &UnixStream, shared: &Shared) {
+pub(crate) fn serve(stream: &Arc<UnixStream>, shared: &Shared) {
     let mut about = None;
     // A panic in the sidecar is a defect of the sidecar; it must not become one of the other connections.
     let result = catch_unwind(AssertUnwindSafe(|| run(stream, shared, &mut about)))
@@ -83,9 +88,9 @@ fn drain(mut stream: &UnixStream) {
     }
 }
 
-fn run(stream: &UnixStream, shared: &Shared, about: &mut Option<Open>) -> std::result::Result<(), End> {
+fn run(stream: &Arc<UnixStream>, shared: &Shared, about: &mut Option<Open>) -> std::result::Result<(), End> {
     set_timeout(stream, Some(HANDSHAKE_TIMEOUT))?;
-    let mut frames = FrameReader::new(stream);
+    let mut frames = FrameReader::new(Stream(stream.clone()));
     let Some(payload) = next(&mut frames, FrameType::Hello)? else { return Ok(()) };
     let (hello, welcome) = session::welcome(payload)?;
     send(stream, &encode_json(FrameType::Welcome, 0, &welcome)?)?;
@@ -119,7 +124,13 @@ fn run(stream: &UnixStream, shared: &Shared, about: &mut Option<Open>) -> std::r
     send(stream, &encode_json(FrameType::Opened, 0, &opened)?)?;
     // From here on a subtask may be idle, or under backpressure, for as long as it likes.
     set_timeout(stream, None)?;
-    let result = run_bundles(stream, &mut frames, shared, session);
+    let result = match session.instance.function().has_elements() {
+        true => {
+            let channel = Channel::new(Stream(stream.clone()), frames)?;
+            run_bundles_that_ask(stream, channel, shared, session)
+        }
+        false => run_bundles(stream, &mut frames, shared, session),
+    };
     if result.is_ok() {
         tracing::info!(job_id = hello.job_id, function = open.function, subtask = hello.subtask, "closed");
     }
@@ -128,32 +139,58 @@ fn run(stream: &UnixStream, shared: &Shared, about: &mut Option<Open>) -> std::r
 
 fn run_bundles(
     stream: &UnixStream,
-    frames: &mut FrameReader<&UnixStream>,
+    frames: &mut FrameReader<Stream>,
     shared: &Shared,
     mut session: Session<'_>,
 ) -> std::result::Result<(), End> {
     loop {
         let Some((header, payload)) = frames.next()? else { return Ok(()) };
-        if header.kind != FrameType::Bundle {
-            return Err(End::from(unexpected(header.kind, FrameType::Bundle)));
-        }
-        let start = Instant::now();
-        let reply = session.instance.run(header.id, payload).map_err(|fault| End { fault, id: header.id })?;
-        // The bundle was valid, so that its number of rows stands behind its header.
-        let rows =
-            payload.get(BUNDLE_HEADER_BYTES..BUNDLE_HEADER_BYTES + 4).and_then(|bytes| bytes.try_into().ok());
-        shared.metrics.bundle(
-            rows.map_or(0, u32::from_le_bytes).into(),
-            payload.len(),
-            reply.len(),
-            start.elapsed(),
-        );
-        send(stream, reply)?;
+        run_bundle(stream, header, payload, shared, &mut session)?;
     }
 }
 
+/// As [`run_bundles`], for a function with list or map state: frames come while a bundle runs, so its own is copied.
+fn run_bundles_that_ask(
+    stream: &UnixStream,
+    channel: Channel,
+    shared: &Shared,
+    mut session: Session<'_>,
+) -> std::result::Result<(), End> {
+    let channel = Rc::new(RefCell::new(channel));
+    session.instance.set_element_source(Box::new(Source(channel.clone())));
+    loop {
+        let Some((header, payload)) = channel.borrow_mut().next()? else { return Ok(()) };
+        run_bundle(stream, header, payload.bytes(), shared, &mut session)?;
+    }
+}
+
+fn run_bundle(
+    stream: &UnixStream,
+    header: FrameHeader,
+    payload: &[u8],
+    shared: &Shared,
+    session: &mut Session<'_>,
+) -> std::result::Result<(), End> {
+    if header.kind != FrameType::Bundle {
+        return Err(End::from(unexpected(header.kind, FrameType::Bundle)));
+    }
+    let start = Instant::now();
+    let is_keyed = session.instance.function().keyed().is_some();
+    let reply = session.instance.run(header.id, payload).map_err(|fault| End { fault, id: header.id })?;
+    // The bundle was valid, so that its number of items stands where it belongs.
+    let at = if is_keyed { ITEM_COUNT_AT } else { BUNDLE_HEADER_BYTES };
+    let items = payload.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+    shared.metrics.bundle(
+        items.map_or(0, u32::from_le_bytes).into(),
+        payload.len(),
+        reply.len(),
+        start.elapsed(),
+    );
+    Ok(send(stream, reply)?)
+}
+
 /// The payload of the next frame, which must be of this type; `None` when the peer has gone.
-fn next<'f>(frames: &'f mut FrameReader<&UnixStream>, expected: FrameType) -> Result<Option<&'f [u8]>> {
+fn next<'f>(frames: &'f mut FrameReader<Stream>, expected: FrameType) -> Result<Option<&'f [u8]>> {
     match frames.next()? {
         Some((header, payload)) if header.kind == expected => Ok(Some(payload)),
         Some((header, _)) => Err(unexpected(header.kind, expected)),
@@ -161,7 +198,7 @@ fn next<'f>(frames: &'f mut FrameReader<&UnixStream>, expected: FrameType) -> Re
     }
 }
 
-fn unexpected(found: FrameType, expected: FrameType) -> Diagnostic {
+pub(crate) fn unexpected(found: FrameType, expected: FrameType) -> Diagnostic {
     Diagnostic::new(
         Code::ProtocolViolation,
         format!("a {found:?} frame came where {expected:?} was expected"),
@@ -179,6 +216,6 @@ fn set_timeout(stream: &UnixStream, timeout: Option<std::time::Duration>) -> Res
         .map_err(|error| broken(&error))
 }
 
-fn broken(error: &std::io::Error) -> Diagnostic {
+pub(crate) fn broken(error: &std::io::Error) -> Diagnostic {
     Diagnostic::new(Code::SidecarUnreachable, format!("the stream broke: {error}"))
 }

@@ -10,6 +10,7 @@
 //! # }
 //! ```
 
+mod channel;
 mod connection;
 mod frames;
 mod health;

@@ -24,6 +24,9 @@ pub const KEPT_BUFFER_BYTES: usize = 1 << 20;
 /// How much a frame's buffer grows ahead of the bytes that have arrived: a header alone can't make the sidecar allocate.
 pub const BUFFER_STEP_BYTES: usize = 256 << 10;
 
+/// Bundles that may come while another one waits for list or map state. An operator has two in flight.
+pub const MAX_WAITING_BUNDLES: usize = 8;
+
 /// Health checks that may be open at the same time.
 pub const MAX_HEALTH_CONNECTIONS: usize = 16;
 

@@ -194,7 +194,7 @@ impl Shared {
             .spawn(move || {
                 // Whatever ends the thread, the connection is taken off the list.
                 let _end = End { shared: &shared, number };
-                connection::serve(&stream, &shared);
+                connection::serve(&Arc::new(stream), &shared);
             });
         if let Err(error) = started {
             tracing::warn!(%error, "a connection gets no thread");

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
-use flink_wasm_engine::{Instance, Loaded, LoadedFunction};
+use flink_wasm_engine::{Field, Instance, Loaded, LoadedFunction, Options};
 use flink_wasm_protocol::frame::{FrameType, PROTOCOL_VERSION};
-use flink_wasm_protocol::handshake::{Hello, Open, Opened, Welcome, parse_digest};
+use flink_wasm_protocol::handshake::{Hello, Open, Opened, State, Welcome, parse_digest};
 use flink_wasm_protocol::limits::MAX_FRAME_BYTES;
 use flink_wasm_protocol::{DataType, handshake::decode_json};
 use sha2::{Digest, Sha256};
@@ -65,7 +65,8 @@ pub(crate) fn open<'s>(
 ) -> Result<(Session<'s>, Opened)> {
     check_description(open, &loaded.function)?;
     let memory = shared.reserve(open.limits.memory_bytes)?;
-    let instance = loaded.function.open(&open.parameters, open.limits).map_err(|fault| fault.diagnostic)?;
+    let options = Options { limits: open.limits, on_error: open.on_error };
+    let instance = loaded.function.open_with(&open.parameters, options).map_err(|fault| fault.diagnostic)?;
     let opened = Opened {
         function: open.function.clone(),
         cached: loaded.cached,
@@ -77,30 +78,61 @@ pub(crate) fn open<'s>(
 /// The job was planned against a description; the component must still have it.
 fn check_description(open: &Open, function: &LoadedFunction) -> Result<()> {
     let description = function.description();
-    let mismatch = |what: String| {
-        Err(Diagnostic::new(Code::TypeMismatch, format!("the job and the component differ: {what}"))
-            .help("pack the job again with this component"))
-    };
     if open.kind != description.kind {
-        return mismatch(format!(
+        return Err(mismatch(format!(
             "the job opens a {:?}, the component is a {:?}",
             open.kind, description.kind
-        ));
+        )));
     }
-    for (side, types, fields) in [
-        ("input", &open.input, function.input().fields()),
-        ("output", &open.output, function.output().fields()),
-    ] {
-        let types = types.iter().map(|text| DataType::parse(text)).collect::<Result<Vec<_>>>()?;
-        if types != fields {
-            let show =
-                |types: &[DataType]| types.iter().map(DataType::to_string).collect::<Vec<_>>().join(", ");
-            return mismatch(format!(
-                "{side} is [{}] in the job, [{}] in the component",
-                show(&types),
-                show(fields)
-            ));
-        }
+    compare("input", &open.input, &description.input)?;
+    compare("output", &open.output, &description.output)?;
+    compare("key", &open.key, &description.key)?;
+    let names = |names: Vec<&String>| format!("{names:?}");
+    let (in_job, in_component) = (
+        names(open.side_outputs.iter().map(|output| &output.name).collect()),
+        names(description.side_outputs.iter().map(|output| &output.name).collect()),
+    );
+    if in_job != in_component {
+        return Err(mismatch(format!("side outputs are {in_job} in the job, {in_component} in the component")));
+    }
+    for (in_job, in_component) in open.side_outputs.iter().zip(&description.side_outputs) {
+        compare(&format!("side output `{}`", in_job.name), &in_job.types, &in_component.fields)?;
+    }
+    if open.states != description.states {
+        return Err(mismatch(format!(
+            "states are {} in the job, {} in the component",
+            show_states(&open.states),
+            show_states(&description.states)
+        )));
     }
     Ok(())
+}
+
+/// Types are compared as types, so that the job may write them in another way.
+fn compare(side: &str, types: &[String], fields: &[Field]) -> Result<()> {
+    let in_job = types.iter().map(|text| DataType::parse(text)).collect::<Result<Vec<_>>>()?;
+    let in_component =
+        fields.iter().map(|field| DataType::parse(&field.sql_type)).collect::<Result<Vec<_>>>()?;
+    if in_job == in_component {
+        return Ok(());
+    }
+    let show = |types: &[DataType]| types.iter().map(DataType::to_string).collect::<Vec<_>>().join(", ");
+    Err(mismatch(format!(
+        "{side} is [{}] in the job, [{}] in the component",
+        show(&in_job),
+        show(&in_component)
+    )))
+}
+
+fn show_states(states: &[State]) -> String {
+    let show = |state: &State| {
+        let ttl = state.ttl_ms.map(|ttl_ms| format!(" for {ttl_ms} ms")).unwrap_or_default();
+        format!("{} {:?} {}{ttl}", state.name, state.kind, state.schema)
+    };
+    format!("[{}]", states.iter().map(show).collect::<Vec<_>>().join(", "))
+}
+
+fn mismatch(what: String) -> Diagnostic {
+    Diagnostic::new(Code::TypeMismatch, format!("the job and the component differ: {what}"))
+        .help("pack the job again with this component")
 }

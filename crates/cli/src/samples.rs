@@ -90,6 +90,12 @@ fn read(
                 *got = Value::Bool(batch::bit(keep, row));
             }
         }
+        ReplyBody::Process(_) => {
+            return Err(Diagnostic::new(
+                Code::UnsupportedPart,
+                "a process function has keys, state and time, which samples of rows do not have",
+            ));
+        }
     }
     for failure in &reply.failures {
         got[failure.row as usize] = error(failure.message);

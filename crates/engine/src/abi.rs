@@ -2,7 +2,7 @@
 //! comes from it is read where it lies.
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
-use flink_wasm_protocol::batch::{BatchView, CellsView, RawColumn};
+use flink_wasm_protocol::batch::{BatchView, CellsView, ColumnView, RawColumn, bitmap_bytes};
 use flink_wasm_protocol::schema::{ColumnKind, Schema};
 use wasmtime::StoreContext;
 use wasmtime::component::{ComponentType, Lift, Lower, WasmList};
@@ -13,6 +13,9 @@ pub(crate) const DESCRIPTOR: &str = "flink-wasm:udf/descriptor@0.1.0";
 pub(crate) const LIFECYCLE: &str = "flink-wasm:udf/lifecycle@0.1.0";
 pub(crate) const MAPPER: &str = "flink-wasm:udf/mapper@0.1.0";
 pub(crate) const PREDICATE: &str = "flink-wasm:udf/predicate@0.1.0";
+pub(crate) const PROCESSOR: &str = "flink-wasm:udf/processor@0.1.0";
+pub(crate) const EFFECTS: &str = "flink-wasm:udf/effects@0.1.0";
+pub(crate) const ELEMENTS: &str = "flink-wasm:udf/elements@0.1.0";
 
 /// `types.batch` on its way to the guest.
 #[derive(Clone, Copy, ComponentType, Lower)]
@@ -67,6 +70,78 @@ pub(crate) struct VarlenToGuest<'a> {
     data: &'a [u8],
 }
 
+/// `processor.keyed`.
+#[derive(Clone, Copy, ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct KeyedToGuest<'a> {
+    pub(crate) keys: &'a [u32],
+    #[component(name = "key-rows")]
+    pub(crate) key_rows: BatchToGuest<'a>,
+    pub(crate) values: &'a [ColumnToGuest<'a>],
+}
+
+impl<'a> ColumnToGuest<'a> {
+    /// A varlen column.
+    pub(crate) fn bytes(validity: Option<&'a [u8]>, offsets: &'a [u32], data: &'a [u8]) -> Self {
+        Self { validity, cells: CellsToGuest::Varlen(VarlenToGuest { offsets, data }) }
+    }
+}
+
+/// `types.column` as the answer of a host function, which can't borrow. Only varlen columns are answered.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct AnswerColumn {
+    validity: Option<Vec<u8>>,
+    cells: AnswerCells,
+}
+
+#[derive(ComponentType, Lower)]
+#[component(variant)]
+#[expect(dead_code, reason = "the type needs all cases of `types.cells`")]
+pub(crate) enum AnswerCells {
+    #[component(name = "boolean")]
+    Boolean(Vec<u8>),
+    #[component(name = "int8")]
+    Int8(Vec<i8>),
+    #[component(name = "int16")]
+    Int16(Vec<i16>),
+    #[component(name = "int32")]
+    Int32(Vec<i32>),
+    #[component(name = "int64")]
+    Int64(Vec<i64>),
+    #[component(name = "float32")]
+    Float32(Vec<f32>),
+    #[component(name = "float64")]
+    Float64(Vec<f64>),
+    #[component(name = "decimal128")]
+    Decimal128(Vec<u8>),
+    #[component(name = "varlen")]
+    Varlen(AnswerVarlen),
+    #[component(name = "nested")]
+    Nested(Vec<u32>),
+    #[component(name = "row")]
+    Row,
+}
+
+#[derive(ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct AnswerVarlen {
+    offsets: Vec<u32>,
+    data: Vec<u8>,
+}
+
+impl AnswerColumn {
+    /// Cells one after the other, none of them null. Together they fit in a frame.
+    pub(crate) fn bytes<'a>(cells: impl Iterator<Item = &'a [u8]>) -> Self {
+        let (mut offsets, mut data) = (vec![0], Vec::new());
+        for cell in cells {
+            data.extend_from_slice(cell);
+            offsets.push(data.len() as u32);
+        }
+        Self { validity: None, cells: AnswerCells::Varlen(AnswerVarlen { offsets, data }) }
+    }
+}
+
 impl<'a> BatchToGuest<'a> {
     pub(crate) fn new(rows: &BatchView<'_>, columns: &'a [ColumnToGuest<'a>]) -> Self {
         Self { row_count: rows.row_count() as u32, columns }
@@ -78,7 +153,7 @@ pub(crate) fn columns_to_guest<'a>(schema: &Schema, rows: &BatchView<'a>) -> Opt
     fn typed<T: bytemuck::Pod>(bytes: &[u8]) -> Option<&[T]> {
         bytemuck::try_cast_slice(bytes).ok()
     }
-    let column = |(column, kind): (&flink_wasm_protocol::ColumnView<'a>, ColumnKind)| {
+    let column = |(column, kind): (&ColumnView<'a>, ColumnKind)| {
         let cells = match (column.cells, kind) {
             (CellsView::Bits(bits), _) => CellsToGuest::Boolean(bits),
             (CellsView::Fixed(cells), ColumnKind::Int8) => CellsToGuest::Int8(typed(cells)?),
@@ -186,6 +261,36 @@ impl BatchFromGuest {
     }
 }
 
+impl ColumnFromGuest {
+    /// A varlen column in the guest's memory with so many cells. FW0511 when it is another one.
+    pub(crate) fn bytes<'a, T: 'static>(
+        &'a self,
+        cell_count: usize,
+        what: &str,
+        store: &'a StoreContext<'a, T>,
+    ) -> Result<ColumnView<'a>> {
+        let (_, cells) = self.cells.view(store);
+        let validity = self.validity.as_ref().map(|bits| bits.as_le_slice(store));
+        let is_whole = match cells {
+            CellsView::Varlen { offsets, data } => {
+                let offsets: &[u32] = bytemuck::cast_slice(offsets);
+                offsets.len() == cell_count + 1
+                    && offsets[0] == 0
+                    && offsets.is_sorted()
+                    && offsets[cell_count] as usize == data.len()
+            }
+            _ => false,
+        };
+        if !is_whole || validity.is_some_and(|validity| validity.len() != bitmap_bytes(cell_count)) {
+            return Err(Diagnostic::new(
+                Code::BadOutput,
+                format!("{what} are not {cell_count} cells of a varlen column"),
+            ));
+        }
+        Ok(ColumnView { cell_count, validity, cells })
+    }
+}
+
 impl CellsFromGuest {
     fn view<'a, T: 'static>(&'a self, store: &'a StoreContext<'a, T>) -> (ColumnKind, CellsView<'a>) {
         use bytemuck::cast_slice;
@@ -248,6 +353,43 @@ pub(crate) enum Kind {
     Map,
     #[component(name = "filter")]
     Filter,
+    #[component(name = "process")]
+    Process,
+}
+
+/// `descriptor.state-kind`.
+#[derive(Clone, Copy, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+#[expect(dead_code, reason = "wasmtime makes the values")]
+pub(crate) enum StateKindFromGuest {
+    #[component(name = "value")]
+    Value,
+    #[component(name = "reducing")]
+    Reducing,
+    #[component(name = "list")]
+    List,
+    #[component(name = "map")]
+    Map,
+}
+
+/// `descriptor.state`.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct StateRecord {
+    pub(crate) name: String,
+    pub(crate) kind: StateKindFromGuest,
+    pub(crate) schema: String,
+    #[component(name = "ttl-ms")]
+    pub(crate) ttl_ms: Option<u64>,
+}
+
+/// `descriptor.side-output`.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct SideOutputRecord {
+    pub(crate) name: String,
+    pub(crate) fields: Vec<FieldRecord>,
 }
 
 /// `descriptor.field`.
@@ -282,4 +424,9 @@ pub(crate) struct FunctionRecord {
     pub(crate) input: Vec<FieldRecord>,
     pub(crate) output: Vec<FieldRecord>,
     pub(crate) parameters: Vec<ParameterRecord>,
+    pub(crate) key: Vec<FieldRecord>,
+    pub(crate) states: Vec<StateRecord>,
+    #[component(name = "side-outputs")]
+    pub(crate) side_outputs: Vec<SideOutputRecord>,
+    pub(crate) timers: bool,
 }

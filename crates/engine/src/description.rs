@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
-use flink_wasm_protocol::handshake::FunctionKind;
-use flink_wasm_protocol::limits::MAX_COLUMNS;
+use flink_wasm_protocol::handshake::{FunctionKind, State, StateKind};
+use flink_wasm_protocol::limits::{MAX_COLUMNS, MAX_SIDE_OUTPUTS, MAX_STATES};
 use flink_wasm_protocol::schema::{DataType, RowField};
 use serde::{Deserialize, Serialize};
 
-use crate::abi::{FieldRecord, FunctionRecord, Kind};
+use crate::abi::{FieldRecord, FunctionRecord, Kind, SideOutputRecord, StateKindFromGuest, StateRecord};
 
 /// Parameters of a function: more would be a configuration file.
 const MAX_PARAMETERS: usize = 256;
 /// Bytes of a name, version or default.
 const MAX_TEXT_BYTES: usize = 4 << 10;
+/// Bytes of a state's schema: a deeply nested type, written out. Flink keeps it in every checkpoint.
+const MAX_SCHEMA_BYTES: usize = 64 << 10;
 
 /// A component's description of itself, checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,27 @@ pub struct Description {
     pub output: Vec<Field>,
     /// Parameters.
     pub parameters: Vec<Parameter>,
+    /// Fields of the key that a process function reads; empty when it reads none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<Field>,
+    /// Keyed states of a process function.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<State>,
+    /// Side outputs of a process function.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub side_outputs: Vec<SideOutput>,
+    /// Whether a process function may register timers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub timers: bool,
+}
+
+/// A side output of a process function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SideOutput {
+    /// The name.
+    pub name: String,
+    /// Fields of its rows.
+    pub fields: Vec<Field>,
 }
 
 /// A field of a row.
@@ -67,6 +90,7 @@ impl Description {
         let kind = match record.kind {
             Kind::Map => FunctionKind::Map,
             Kind::Filter => FunctionKind::Filter,
+            Kind::Process => FunctionKind::Process,
         };
         check_text("the function's name", &record.name)?;
         check_text("the function's version", &record.version)?;
@@ -75,7 +99,18 @@ impl Description {
         match (kind, output.is_empty()) {
             (FunctionKind::Map, true) => return Err(bad("a map function without output fields".into())),
             (FunctionKind::Filter, false) => return Err(bad("a filter function with output fields".into())),
+            (FunctionKind::Process, true) => {
+                return Err(bad("a process function without output fields".into()));
+            }
             _ => {}
+        }
+        let key = fields("key", record.key)?;
+        let states = states(record.states)?;
+        let side_outputs = side_outputs(record.side_outputs)?;
+        if kind != FunctionKind::Process
+            && (!key.is_empty() || !states.is_empty() || !side_outputs.is_empty() || record.timers)
+        {
+            return Err(bad(format!("a {kind:?} function with a key, states, side outputs or timers")));
         }
         if record.parameters.len() > MAX_PARAMETERS {
             return Err(bad(format!("more than {MAX_PARAMETERS} parameters")));
@@ -105,6 +140,10 @@ impl Description {
             input,
             output,
             parameters: parameters.collect::<Result<_>>()?,
+            key,
+            states,
+            side_outputs,
+            timers: record.timers,
         })
     }
 
@@ -117,6 +156,64 @@ impl Description {
     pub fn output_fields(&self) -> Result<Vec<RowField>> {
         row_fields(&self.output)
     }
+
+    /// The key's fields with parsed types.
+    pub fn key_fields(&self) -> Result<Vec<RowField>> {
+        row_fields(&self.key)
+    }
+}
+
+impl SideOutput {
+    /// The fields with parsed types.
+    pub fn row_fields(&self) -> Result<Vec<RowField>> {
+        row_fields(&self.fields)
+    }
+}
+
+fn states(records: Vec<StateRecord>) -> Result<Vec<State>> {
+    if records.len() > MAX_STATES {
+        return Err(bad(format!("more than {MAX_STATES} states")));
+    }
+    check_names("state", records.iter().map(|record| record.name.as_str()))?;
+    let state = |record: StateRecord| {
+        if record.schema.is_empty() || record.schema.len() > MAX_SCHEMA_BYTES {
+            return Err(bad(format!(
+                "the schema of state `{}` is empty or longer than {MAX_SCHEMA_BYTES} bytes",
+                record.name
+            )));
+        }
+        // Flink counts in `long`.
+        if record.ttl_ms.is_some_and(|ttl_ms| ttl_ms == 0 || ttl_ms > i64::MAX as u64) {
+            return Err(bad(format!(
+                "the time to live of state `{}` is 0, or above {} ms",
+                record.name,
+                i64::MAX
+            )));
+        }
+        let kind = match record.kind {
+            StateKindFromGuest::Value => StateKind::Value,
+            StateKindFromGuest::Reducing => StateKind::Reducing,
+            StateKindFromGuest::List => StateKind::List,
+            StateKindFromGuest::Map => StateKind::Map,
+        };
+        Ok(State { name: record.name, kind, schema: record.schema, ttl_ms: record.ttl_ms })
+    };
+    records.into_iter().map(state).collect()
+}
+
+fn side_outputs(records: Vec<SideOutputRecord>) -> Result<Vec<SideOutput>> {
+    if records.len() > MAX_SIDE_OUTPUTS {
+        return Err(bad(format!("more than {MAX_SIDE_OUTPUTS} side outputs")));
+    }
+    check_names("side output", records.iter().map(|record| record.name.as_str()))?;
+    let side_output = |record: SideOutputRecord| {
+        if record.fields.is_empty() {
+            return Err(bad(format!("side output `{}` has no fields", record.name)));
+        }
+        let fields = fields(&format!("side output `{}`", record.name), record.fields)?;
+        Ok(SideOutput { name: record.name, fields })
+    };
+    records.into_iter().map(side_output).collect()
 }
 
 fn row_fields(fields: &[Field]) -> Result<Vec<RowField>> {

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
 use flink_wasm_protocol::Schema;
 use flink_wasm_protocol::handshake::{FunctionKind, Limits};
-use flink_wasm_protocol::limits::{MAX_DEADLINE_MS, MAX_FRAME_BYTES, MAX_MEMORY_BYTES};
+use flink_wasm_protocol::keyed::KeyedSchema;
+use flink_wasm_protocol::limits::{MAX_FRAME_BYTES, MAX_MEMORY_BYTES};
 use wasmtime::Store;
 use wasmtime::component::{Component, ComponentExportIndex, Func, InstancePre};
 
-use crate::abi::{DESCRIPTOR, FunctionRecord, LIFECYCLE, MAPPER, PREDICATE};
+use crate::abi::{DESCRIPTOR, FunctionRecord, LIFECYCLE, MAPPER, PREDICATE, PROCESSOR};
 use crate::description::Description;
 use crate::engine::{Engine, TICK};
 use crate::fault::{Fault, classify};
 use crate::host::HostState;
 use crate::instance::Instance;
+use crate::options::Options;
 
 /// Time to instantiate a component and ask it what it is; both take microseconds.
 const DESCRIBE_DEADLINE_MS: u64 = 2_000;
@@ -28,14 +30,19 @@ pub struct LoadedFunction {
     exports: Exports,
     description: Description,
     input: Arc<Schema>,
-    output: Arc<Schema>,
+    /// The main output, then the side outputs.
+    outputs: Arc<[Schema]>,
+    /// Of a process function.
+    keyed: Option<KeyedSchema>,
 }
 
 struct Exports {
     describe: ComponentExportIndex,
     open: ComponentExportIndex,
-    /// `map-batch` or `filter-batch`.
+    /// `map-batch`, `filter-batch` or `process-batch`.
     run: ComponentExportIndex,
+    /// `timers-batch` of a process function.
+    timers: Option<ComponentExportIndex>,
 }
 
 impl LoadedFunction {
@@ -63,24 +70,55 @@ impl LoadedFunction {
             open: find(LIFECYCLE, "open").ok_or_else(|| missing(LIFECYCLE))?,
             run: find(MAPPER, "map-batch")
                 .or_else(|| find(PREDICATE, "filter-batch"))
-                .ok_or_else(|| missing(&format!("{MAPPER} or {PREDICATE}")))?,
+                .or_else(|| find(PROCESSOR, "process-batch"))
+                .ok_or_else(|| missing(&format!("{MAPPER}, {PREDICATE} or {PROCESSOR}")))?,
+            timers: find(PROCESSOR, "timers-batch"),
         };
-        let is_map = find(MAPPER, "map-batch").is_some();
+        let kind = if find(MAPPER, "map-batch").is_some() {
+            FunctionKind::Map
+        } else if find(PREDICATE, "filter-batch").is_some() {
+            FunctionKind::Filter
+        } else {
+            FunctionKind::Process
+        };
         let description = match known {
             Some(description) => description,
             None => describe(&engine, &pre, &exports.describe)?,
         };
-        if is_map != (description.kind == FunctionKind::Map) {
+        if kind != description.kind {
             return Err(Diagnostic::new(
                 Code::BadDescriptor,
-                format!("the component describes itself as {:?} and exports the other", description.kind),
+                format!(
+                    "the component describes itself as {:?} and exports what a {kind:?} does",
+                    description.kind
+                ),
             ));
         }
         let types = |fields: Vec<flink_wasm_protocol::RowField>| {
-            Schema::new(fields.into_iter().map(|field| field.data_type).collect()).map(Arc::new)
+            Schema::new(fields.into_iter().map(|field| field.data_type).collect())
         };
-        let (input, output) = (types(description.input_fields()?)?, types(description.output_fields()?)?);
-        Ok(Self { engine, sha256: sha256.to_owned(), pre, exports, description, input, output })
+        let input = types(description.input_fields()?)?;
+        let mut outputs = vec![types(description.output_fields()?)?];
+        for side_output in &description.side_outputs {
+            outputs.push(types(side_output.row_fields()?)?);
+        }
+        let keyed = match kind {
+            FunctionKind::Process => {
+                let values = description.states.iter().filter(|state| state.kind.is_value()).count();
+                Some(KeyedSchema::new(input.clone(), types(description.key_fields()?)?, values)?)
+            }
+            FunctionKind::Map | FunctionKind::Filter => None,
+        };
+        Ok(Self {
+            engine,
+            sha256: sha256.to_owned(),
+            pre,
+            exports,
+            description,
+            input: Arc::new(input),
+            outputs: outputs.into(),
+            keyed,
+        })
     }
 
     /// SHA-256 of the component, 64 hex digits.
@@ -98,9 +136,24 @@ impl LoadedFunction {
         &self.input
     }
 
-    /// Types of the rows that come out; none for a filter.
-    pub fn output(&self) -> &Arc<Schema> {
-        &self.output
+    /// Types of the rows that come out of the main output; none for a filter.
+    pub fn output(&self) -> &Schema {
+        &self.outputs[0]
+    }
+
+    /// The main output, then the side outputs of a process function.
+    pub fn outputs(&self) -> &Arc<[Schema]> {
+        &self.outputs
+    }
+
+    /// How the bundles of a process function are read.
+    pub fn keyed(&self) -> Option<&KeyedSchema> {
+        self.keyed.as_ref()
+    }
+
+    /// Whether the function has list or map state, for which a running bundle asks.
+    pub fn has_elements(&self) -> bool {
+        self.description.states.iter().any(|state| !state.kind.is_value())
     }
 
     /// Opens an instance with its own memory.
@@ -112,24 +165,22 @@ impl LoadedFunction {
         parameters: &serde_json::Map<String, serde_json::Value>,
         limits: Limits,
     ) -> std::result::Result<Instance, Fault> {
-        if limits.memory_bytes > MAX_MEMORY_BYTES
-            || limits.deadline_ms > MAX_DEADLINE_MS
-            || limits.deadline_ms == 0
-        {
-            return Err(Fault::from(Diagnostic::new(
-                Code::ProtocolViolation,
-                format!(
-                    "limits of {} bytes and {} ms, at most {MAX_MEMORY_BYTES} bytes and 1 to {MAX_DEADLINE_MS} ms are given",
-                    limits.memory_bytes, limits.deadline_ms
-                ),
-            )));
-        }
-        let parameters = serde_json::Value::Object(parameters.clone()).to_string();
-        Instance::open(self.clone(), parameters.into(), limits)
+        self.open_with(parameters, Options { limits, ..Options::default() })
     }
 
-    /// A store with a fresh instance in it, and its two functions: `open` and the one that takes batches.
-    pub(crate) fn instantiate(&self, limits: Limits) -> Result<(Store<HostState>, Func, Func)> {
+    /// As [`LoadedFunction::open`], with all that OPEN can say.
+    pub fn open_with(
+        self: &Arc<Self>,
+        parameters: &serde_json::Map<String, serde_json::Value>,
+        options: Options,
+    ) -> std::result::Result<Instance, Fault> {
+        options.check()?;
+        let parameters = serde_json::Value::Object(parameters.clone()).to_string();
+        Instance::open(self.clone(), parameters.into(), options)
+    }
+
+    /// A store with a fresh instance in it, and its functions.
+    pub(crate) fn instantiate(&self, limits: Limits) -> Result<(Store<HostState>, Functions)> {
         let mut store = store(&self.engine, limits);
         let instance =
             self.pre.instantiate(&mut store).map_err(|error| fault_of(&error, &mut store, limits))?;
@@ -138,9 +189,22 @@ impl LoadedFunction {
                 .get_func(&mut store, index)
                 .ok_or_else(|| Diagnostic::new(Code::Internal, "an export is gone"))
         };
-        let (open, run) = (function(&self.exports.open)?, function(&self.exports.run)?);
-        Ok((store, open, run))
+        let functions = Functions {
+            open: function(&self.exports.open)?,
+            run: function(&self.exports.run)?,
+            timers: self.exports.timers.as_ref().map(function).transpose()?,
+        };
+        Ok((store, functions))
     }
+}
+
+/// What an instance exports.
+pub(crate) struct Functions {
+    pub(crate) open: Func,
+    /// The one that takes batches of rows.
+    pub(crate) run: Func,
+    /// The one that takes batches of timers.
+    pub(crate) timers: Option<Func>,
 }
 
 fn store(engine: &Engine, limits: Limits) -> Store<HostState> {
@@ -169,7 +233,11 @@ fn describe(
     pre: &InstancePre<HostState>,
     index: &ComponentExportIndex,
 ) -> Result<Description> {
-    let limits = Limits { memory_bytes: MAX_MEMORY_BYTES, deadline_ms: DESCRIBE_DEADLINE_MS };
+    let limits = Limits {
+        memory_bytes: MAX_MEMORY_BYTES,
+        deadline_ms: DESCRIBE_DEADLINE_MS,
+        ..Limits::default()
+    };
     let mut store = store(engine, limits);
     let record = pre.instantiate(&mut store).and_then(|instance| {
         let describe = instance.get_typed_func::<(), (FunctionRecord,)>(&mut store, index)?;

@@ -1,7 +1,9 @@
-//! The host's side of `wit/`: what a guest can call, and what the host keeps for one instance.
+//! The host's side of `wit/`: what a guest can call, and what the host keeps for one instance. What only process functions
+//! can call stands in `effects` and `elements`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use flink_wasm_diagnostic::{Code, Diagnostic};
 use flink_wasm_protocol::Schema;
@@ -13,6 +15,8 @@ use wasmtime::component::{Linker, WasmList, WasmStr};
 use wasmtime::{AsContext, Result, StoreContextMut};
 
 use crate::abi::{BatchFromGuest, COLLECTOR, CONTEXT, Level};
+use crate::effects::{self, Effects};
+use crate::elements::{self, ElementSource};
 use crate::limiter::Limiter;
 use crate::text::{clean, clean_lines};
 
@@ -30,17 +34,32 @@ pub(crate) struct HostState {
     pub(crate) fault: Option<Diagnostic>,
     /// Where output goes while a bundle runs.
     pub(crate) output: Option<Output>,
+    /// Where the effects of a process function go while a bundle runs.
+    pub(crate) effects: Option<Effects>,
+    /// Whom to ask for list and map state.
+    pub(crate) elements: Option<Box<dyn ElementSource>>,
+    /// When the guest ends; later by the time that it waits for its host.
+    pub(crate) deadline: Instant,
     pub(crate) reply: ReplyWriter,
     pub(crate) trailer: Trailer,
-    metric_names: BTreeSet<String>,
-    has_told_of_names: bool,
+    pub(crate) metric_names: MetricNames,
+}
+
+/// The names of counters and gauges that a function has used. They outlive an instance that ended with a fault.
+#[derive(Debug, Default)]
+pub(crate) struct MetricNames {
+    names: BTreeSet<String>,
+    has_told_of_limit: bool,
 }
 
 /// The main output of a map while a bundle runs.
 pub(crate) struct Output {
-    pub(crate) schema: Arc<Schema>,
-    /// Rows of the bundle.
+    /// The function's outputs, of which a map has one.
+    pub(crate) schema: Arc<[Schema]>,
+    /// Rows that the guest gets.
     pub(crate) input_rows: usize,
+    /// Their indices in the bundle, when the guest does not get all of it.
+    pub(crate) items: Option<Vec<u32>>,
     /// The origin after the last one.
     pub(crate) next_origin: u32,
     /// All origins so far.
@@ -56,10 +75,12 @@ impl HostState {
             panic: None,
             fault: None,
             output: None,
+            effects: None,
+            elements: None,
+            deadline: Instant::now(),
             reply: ReplyWriter::default(),
             trailer: Trailer::default(),
-            metric_names: BTreeSet::new(),
-            has_told_of_names: false,
+            metric_names: MetricNames::default(),
         }
     }
 
@@ -73,15 +94,16 @@ impl HostState {
 
     /// The name, or `None` when this instance has too many.
     fn metric(&mut self, name: String) -> Option<String> {
-        if self.metric_names.contains(&name) {
+        let known = &mut self.metric_names;
+        if known.names.contains(&name) {
             return Some(name);
         }
-        if self.metric_names.len() < MAX_METRIC_NAMES {
-            self.metric_names.insert(name.clone());
+        if known.names.len() < MAX_METRIC_NAMES {
+            known.names.insert(name.clone());
             return Some(name);
         }
-        if !self.has_told_of_names {
-            self.has_told_of_names = true;
+        if !known.has_told_of_limit {
+            known.has_told_of_limit = true;
             self.log(
                 LogLevel::Warn,
                 format!("metrics above the limit of {MAX_METRIC_NAMES} names are dropped"),
@@ -146,6 +168,8 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> Result<Linker<HostState>> {
         },
     )?;
     linker.instance(COLLECTOR)?.func_wrap("emit", emit)?;
+    effects::link(&mut linker)?;
+    elements::link(&mut linker)?;
     Ok(linker)
 }
 
@@ -173,8 +197,16 @@ fn emit(
             let context = store.as_context();
             let origin = origin.as_le_slice(&context);
             target.accept(output, rows.row_count as usize, origin).and_then(|()| {
-                let columns = rows.columns(&target.schema, &context)?;
-                reply.emission(&target.schema, output, rows.row_count as usize, origin, &columns)
+                let columns = rows.columns(&target.schema[0], &context)?;
+                let of_bundle: Vec<u32>;
+                let origin = match &target.items {
+                    Some(items) => {
+                        of_bundle = origin.iter().map(|origin| items[*origin as usize]).collect();
+                        &of_bundle
+                    }
+                    None => origin,
+                };
+                reply.emission(&target.schema[0], output, rows.row_count as usize, origin, &columns)
             })
         }
         None => Err(Diagnostic::new(Code::BadOutput, "rows were put out while no bundle was running")),
@@ -182,11 +214,14 @@ fn emit(
     let state = store.data_mut();
     state.reply = reply;
     state.output = target;
-    result.map_err(|fault| {
-        let error = wasmtime::Error::msg(fault.message.clone());
-        state.fault = Some(as_bad_output(fault));
-        error
-    })
+    result.map_err(|fault| stop(state, fault))
+}
+
+/// Ends the guest because of what it gave the host.
+pub(crate) fn stop(state: &mut HostState, fault: Diagnostic) -> wasmtime::Error {
+    let error = wasmtime::Error::msg(fault.message.clone());
+    state.fault = Some(as_bad_output(fault));
+    error
 }
 
 /// What breaks the protocol in a guest's output is the guest's fault, not the operator's.

@@ -1,57 +1,58 @@
-//! One instance: answers bundles, one after the other, until a fault ends it.
+//! A function that is open: answers bundles, one after the other, whatever the guest does.
 
 use std::sync::Arc;
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
-use flink_wasm_protocol::bundle::Bundle;
-use flink_wasm_protocol::handshake::{FunctionKind, Limits};
-use wasmtime::Store;
-use wasmtime::component::Func;
+use flink_wasm_protocol::batch::bitmap_bytes;
+use flink_wasm_protocol::handshake::{ErrorPolicy, FunctionKind};
+use flink_wasm_protocol::reply::{ReplyWriter, Trailer};
 
-use crate::abi::{BatchToGuest, ColumnToGuest, RowFailure, columns_to_guest};
-use crate::bisect;
+use crate::elements::ElementSource;
 use crate::fault::Fault;
-use crate::function::{LoadedFunction, fault_of, ticks};
-use crate::host::{HostState, Output, as_bad_output};
+use crate::function::LoadedFunction;
+use crate::guest::{Answer, Guest, MAX_MESSAGE_BYTES};
+use crate::locate::locate;
+use crate::options::Options;
+use crate::slots::Slots;
 use crate::text::clean;
+use crate::work::{Chosen, Work, aligned};
 
 /// Memory of the reply that is kept from bundle to bundle: several times a usual one.
 const KEPT_REPLY_BYTES: usize = 4 << 20;
-/// Failures' messages are cut again by the protocol; this bounds the copy.
-const MAX_MESSAGE_BYTES: usize = flink_wasm_protocol::limits::MAX_FAILURE_MESSAGE_BYTES;
 
-/// An instance of a function, with its own memory.
+/// An instance of a function, with its own memory; and with another one after a fault, when the job's error policy goes on.
 pub struct Instance {
-    pub(crate) function: Arc<LoadedFunction>,
-    pub(crate) parameters: Arc<str>,
-    pub(crate) limits: Limits,
-    store: Store<HostState>,
-    run: Func,
-    has_ended: bool,
+    function: Arc<LoadedFunction>,
+    parameters: Arc<str>,
+    pub(crate) options: Options,
+    /// `None` once a fault has ended the instance.
+    guest: Option<Guest>,
+    slots: Slots,
+    peak_memory_bytes: usize,
+}
+
+/// An item that does not come to anything.
+struct Failed {
+    item: u32,
+    code: Code,
+    message: String,
 }
 
 impl Instance {
     pub(crate) fn open(
         function: Arc<LoadedFunction>,
         parameters: Arc<str>,
-        limits: Limits,
+        options: Options,
     ) -> std::result::Result<Self, Fault> {
-        let (mut store, open, run) = function.instantiate(limits)?;
-        store.set_epoch_deadline(ticks(limits.deadline_ms));
-        let opened = open
-            .typed::<(&str,), (std::result::Result<(), String>,)>(&store)
-            .and_then(|open| open.call(&mut store, (&parameters,)));
-        match opened {
-            Ok((Ok(()),)) => Ok(Self { function, parameters, limits, store, run, has_ended: false }),
-            Ok((Err(message),)) => Err(Fault::from(Diagnostic::new(
-                Code::OpenFailed,
-                format!("the function refused to open: {}", clean(&message, MAX_MESSAGE_BYTES)),
-            ))),
-            Err(error) => {
-                let fault = fault_of(&error, &mut store, limits);
-                Err(Fault::from(Diagnostic { message: format!("while opening, {}", fault.message), ..fault }))
-            }
-        }
+        let guest = Guest::open(&function, &parameters, options.limits)?;
+        Ok(Self {
+            function,
+            parameters,
+            options,
+            guest: Some(guest),
+            slots: Slots::default(),
+            peak_memory_bytes: 0,
+        })
     }
 
     /// The component behind the instance.
@@ -59,157 +60,206 @@ impl Instance {
         &self.function
     }
 
+    /// Whom the function's questions for list and map state go to. Without one they are FW0009.
+    pub fn set_element_source(&mut self, source: Box<dyn ElementSource>) {
+        if let Some(guest) = &mut self.guest {
+            guest.store.data_mut().elements = Some(source);
+        }
+    }
+
     /// The most linear memory that the guest has had, in bytes.
     pub fn peak_memory_bytes(&self) -> usize {
-        self.store.data().limiter.peak_bytes
+        let now = self.guest.as_ref().map_or(0, |guest| guest.store.data().limiter.peak_bytes);
+        now.max(self.peak_memory_bytes)
     }
 
     /// Runs the payload of a BUNDLE frame and gives the whole REPLY frame, which lives until the next call.
     ///
-    /// A fault ends the instance:
-    /// FW0503 and FW0508 when the payload is no bundle of the function's input; FW0504 trap, FW0505 deadline, FW0506 memory,
-    /// FW0510 and FW0511 for what the function put out. The row at fault is searched by running the bundle again in halves.
+    /// What becomes of an item that fails is the error policy's business. A fault ends the instance:
+    /// FW0503 and FW0508 when the payload is no bundle of the function; for the policy `fail`, and where the item at fault can't be
+    /// told, FW0504 trap, FW0505 deadline, FW0506 memory, FW0510 and FW0511 for what the function put out, FW0514 for a state value.
     pub fn run(&mut self, id: u64, payload: &[u8]) -> std::result::Result<&[u8], Fault> {
-        if self.has_ended {
-            return Err(Fault::from(Diagnostic::new(
-                Code::Internal,
-                "the instance has ended with an earlier fault",
-            )));
-        }
         let result = self.run_bundle(id, payload);
         if let Err(fault) = result {
-            self.has_ended = true;
+            self.guest = None;
             return Err(fault);
         }
-        // The frame is made at the end, outside of the borrow that an early return would extend.
-        Ok(self.store.data().reply.frame())
+        match &self.guest {
+            Some(guest) => Ok(guest.store.data().reply.frame()),
+            None => Err(Fault::from(has_ended())),
+        }
     }
 
     fn run_bundle(&mut self, id: u64, payload: &[u8]) -> std::result::Result<(), Fault> {
         let function = self.function.clone();
-        let schema = function.input();
-        let bundle = Bundle::parse(schema, payload)?;
-        self.store.data_mut().reply.shrink(KEPT_REPLY_BYTES);
-        let result = match columns_to_guest(schema, &bundle.rows) {
-            Some(columns) => self.run_rows(&bundle, &columns, self.limits.deadline_ms),
-            None => {
-                // A payload that does not lie on a multiple of 8 bytes: only callers other than the sidecar have one.
-                let mut aligned = vec![0_u64; payload.len().div_ceil(8)];
-                let bytes = bytemuck::cast_slice_mut::<u64, u8>(&mut aligned);
-                bytes[..payload.len()].copy_from_slice(payload);
-                self.run_aligned(&bytes[..payload.len()])
+        let guest = self.guest.as_mut().ok_or_else(has_ended)?;
+        guest.store.data_mut().reply.shrink(KEPT_REPLY_BYTES);
+        // Only callers other than the sidecar have a payload that does not lie on a multiple of 8 bytes.
+        let copy;
+        let payload = match payload.as_ptr().align_offset(8) {
+            0 => payload,
+            _ => {
+                copy = aligned(payload);
+                &bytemuck::cast_slice(&copy)[..payload.len()]
             }
         };
-        let result = result.and_then(|()| {
-            let state = self.store.data_mut();
-            let trailer = std::mem::take(&mut state.trailer);
-            state.reply.finish(id, &trailer).map(drop)
-        });
-        result.map_err(|diagnostic| bisect::locate(self, &bundle, diagnostic))
-    }
-
-    fn run_aligned(&mut self, payload: &[u8]) -> Result<()> {
-        let function = self.function.clone();
-        let bundle = Bundle::parse(function.input(), payload)?;
-        let columns = columns_to_guest(function.input(), &bundle.rows)
-            .ok_or_else(|| Diagnostic::new(Code::Internal, "an aligned bundle is not aligned"))?;
-        self.run_rows(&bundle, &columns, self.limits.deadline_ms)
-    }
-
-    /// Runs some rows for the sake of their fault alone.
-    pub(crate) fn probe(mut self, payload: &[u8], deadline_ms: u64) -> Result<()> {
-        self.limits.deadline_ms = deadline_ms;
-        self.run_aligned(payload)
-    }
-
-    /// Calls the guest and leaves all but the end of a reply in the store.
-    fn run_rows(
-        &mut self,
-        bundle: &Bundle<'_>,
-        columns: &[ColumnToGuest<'_>],
-        deadline_ms: u64,
-    ) -> Result<()> {
-        let kind = self.function.description().kind;
-        let row_count = bundle.rows.row_count();
-        let state = self.store.data_mut();
-        state.processing_time_ms = bundle.processing_time_ms;
-        state.watermark_ms = bundle.watermark_ms;
-        state.limiter.refused_bytes = None;
-        state.reply.begin(kind);
-        if kind == FunctionKind::Map {
-            let schema = self.function.output().clone();
-            state.output =
-                Some(Output { schema, input_rows: row_count, next_origin: 0, origins: Vec::new() });
+        let mut work = Work::parse(&function, payload)?;
+        if let Work::Keyed(bundle, values) = &mut work {
+            self.slots.prepare(bundle)?;
+            *values = self.slots.columns(&bundle.slots, bundle.values.columns().len());
         }
-        self.store.set_epoch_deadline(ticks(deadline_ms));
-        let rows = BatchToGuest::new(&bundle.rows, columns);
-        let called = match kind {
-            FunctionKind::Map => {
-                self.run.typed::<(BatchToGuest<'_>,), (Vec<RowFailure>,)>(&self.store).and_then(|run| {
-                    let (failures,) = run.call(&mut self.store, (rows,))?;
-                    Ok((None, failures))
+        let (answer, failures) = self.run_items(&work)?;
+        Ok(self.finish(id, &work, answer, failures)?)
+    }
+
+    /// Runs the items of a bundle, without those that fail where the policy says so.
+    fn run_items(&mut self, work: &Work<'_>) -> std::result::Result<(Answer, Vec<Failed>), Fault> {
+        let mut chosen: Option<Vec<u32>> = None;
+        let mut failures = Vec::new();
+        // What `open` has logged is told once, however often the items are run.
+        let first = self.guest.as_mut().map(|guest| std::mem::take(&mut guest.store.data_mut().trailer));
+        let first = first.unwrap_or_default();
+        loop {
+            let failed = match self.attempt(work, chosen.as_deref(), &first) {
+                Ok(mut answer) => {
+                    let refused = |failure: crate::abi::RowFailure| Failed {
+                        item: failure.row,
+                        code: Code::RowFailed,
+                        message: clean(&failure.message, MAX_MESSAGE_BYTES),
+                    };
+                    let refused: Vec<Failed> = answer.failures.drain(..).map(refused).collect();
+                    let goes_on = matches!(work, Work::Keyed(..))
+                        && !refused.is_empty()
+                        && self.options.on_error.policy != ErrorPolicy::Fail;
+                    if !goes_on {
+                        failures.extend(refused);
+                        failures.sort_by_key(|failed: &Failed| failed.item);
+                        return Ok((answer, failures));
+                    }
+                    refused
+                }
+                Err(diagnostic) => vec![self.fault(work, chosen.as_deref(), diagnostic)?],
+            };
+            let left = chosen.take().unwrap_or_else(|| (0..work.item_count() as u32).collect());
+            let is_left = |item: &u32| failed.iter().all(|failed| failed.item != *item);
+            chosen = Some(left.into_iter().filter(is_left).collect());
+            failures.extend(failed);
+        }
+    }
+
+    /// Runs some items from the state before the bundle.
+    fn attempt(&mut self, work: &Work<'_>, chosen: Chosen<'_>, first: &Trailer) -> Result<Answer> {
+        let guest = self.guest.as_mut().ok_or_else(has_ended)?;
+        guest.store.data_mut().trailer.clone_from(first);
+        guest.run(&self.function, work, chosen, self.options.limits.deadline_ms)
+    }
+
+    /// Finds the item at fault, and has a fresh guest where the policy goes on without it.
+    fn fault(
+        &mut self,
+        work: &Work<'_>,
+        chosen: Chosen<'_>,
+        diagnostic: Diagnostic,
+    ) -> std::result::Result<Failed, Fault> {
+        let all: Vec<u32>;
+        let items = match chosen {
+            Some(chosen) => chosen,
+            None => {
+                all = (0..work.item_count() as u32).collect();
+                &all
+            }
+        };
+        let item = locate(self, work, items, &diagnostic);
+        match item {
+            Some(item) if self.options.on_error.policy != ErrorPolicy::Fail => {
+                self.renew()?;
+                Ok(Failed {
+                    item,
+                    code: diagnostic.code,
+                    message: clean(&diagnostic.message, MAX_MESSAGE_BYTES),
                 })
             }
-            FunctionKind::Filter => self
-                .run
-                .typed::<(BatchToGuest<'_>,), ((Vec<u8>, Vec<RowFailure>),)>(&self.store)
-                .and_then(|run| {
-                    let ((keep, failures),) = run.call(&mut self.store, (rows,))?;
-                    Ok((Some(keep), failures))
-                }),
-        };
-        let (keep, mut failures) = called.map_err(|error| fault_of(&error, &mut self.store, self.limits))?;
-        failures.sort_by_key(|failure| failure.row);
-        let state = self.store.data_mut();
-        let output = state.output.take();
-        check_failures(&failures, row_count)?;
-        if let Some(output) = output {
-            check_rows(&output, &failures)?;
+            row => Err(Fault { diagnostic, row }),
         }
-        if let Some(keep) = keep {
-            state.reply.keep(row_count, &keep).map_err(as_bad_output)?;
+    }
+
+    /// A fresh guest, with what outlives the old one.
+    fn renew(&mut self) -> std::result::Result<(), Fault> {
+        let mut guest = Guest::open(&self.function, &self.parameters, self.options.limits)?;
+        if let Some(old) = &mut self.guest {
+            let (old, new) = (old.store.data_mut(), guest.store.data_mut());
+            self.peak_memory_bytes = self.peak_memory_bytes.max(old.limiter.peak_bytes);
+            new.elements = old.elements.take();
+            new.metric_names = std::mem::take(&mut old.metric_names);
         }
-        for failure in &failures {
-            state.reply.failure(failure.row, &clean(&failure.message, MAX_MESSAGE_BYTES))?;
+        self.guest = Some(guest);
+        Ok(())
+    }
+
+    /// Runs some items for the sake of their fault alone.
+    pub(crate) fn probe(&mut self, work: &Work<'_>, items: &[u32], deadline_ms: u64) -> Option<Code> {
+        if let Err(fault) = self.renew() {
+            return Some(fault.diagnostic.code);
+        }
+        let guest = self.guest.as_mut()?;
+        guest.run(&self.function, work, Some(items), deadline_ms).err().map(|diagnostic| diagnostic.code)
+    }
+
+    /// Ends the reply, and keeps what the bundle has changed.
+    fn finish(&mut self, id: u64, work: &Work<'_>, answer: Answer, failures: Vec<Failed>) -> Result<()> {
+        let guest = self.guest.as_mut().ok_or_else(has_ended)?;
+        let state = guest.store.data_mut();
+        // Under `fail` a process function's refusal ends the job: nothing else of the bundle counts.
+        let is_refused = self.options.on_error.policy == ErrorPolicy::Fail
+            && self.function.description().kind == FunctionKind::Process
+            && !failures.is_empty();
+        if is_refused {
+            state.reply.begin(FunctionKind::Process);
+        }
+        if let Some(keep) = answer.keep {
+            put_keep(&mut state.reply, work.item_count(), &keep, &failures)?;
+        }
+        for failed in &failures {
+            state.reply.failure(failed.item, failed.code, &failed.message)?;
+        }
+        let trailer = std::mem::take(&mut state.trailer);
+        state.reply.finish(id, &trailer)?;
+        if let (Some(effects), Work::Keyed(bundle, _), false) = (state.effects.take(), work, is_refused) {
+            self.slots.apply(&bundle.slots, effects.values);
         }
         Ok(())
     }
 }
 
-/// Failures must be rows of the bundle, each once. They are sorted.
-fn check_failures(failures: &[RowFailure], row_count: usize) -> Result<()> {
-    if failures.windows(2).any(|pair| pair[0].row == pair[1].row) {
-        return Err(Diagnostic::new(Code::BadOutput, "a row has failed twice"));
+/// Puts the bits of the rows that the filter got where they are in the bundle. Rows that trapped were not given again.
+fn put_keep(reply: &mut ReplyWriter, row_count: usize, keep: &[u8], failures: &[Failed]) -> Result<()> {
+    let left_out: Vec<u32> = failures
+        .iter()
+        .filter(|failed| failed.code != Code::RowFailed)
+        .map(|failed| failed.item)
+        .collect();
+    if left_out.is_empty() {
+        return reply.keep(row_count, keep);
     }
-    match failures.last() {
-        Some(last) if last.row as usize >= row_count => Err(Diagnostic::new(
-            Code::BadOutput,
-            format!("row {} has failed in a bundle of {row_count}", last.row),
-        )),
-        _ => Ok(()),
+    let mut bitmap = vec![0; bitmap_bytes(row_count)];
+    let given = (0..row_count).filter(|row| left_out.binary_search(&(*row as u32)).is_err());
+    for (bit, row) in given.enumerate() {
+        if flink_wasm_protocol::batch::bit(keep, bit) {
+            bitmap[row / 8] |= 1 << (row % 8);
+        }
     }
+    reply.keep(row_count, &bitmap)
 }
 
-/// A map gives one row, or one failure, for each row. Origins rise and stay below the number of rows, so counting is almost
-/// enough: what is left is a row that did both.
-fn check_rows(output: &Output, failures: &[RowFailure]) -> Result<()> {
-    let (given, failed) = (output.origins.len(), failures.len());
-    if given + failed != output.input_rows {
-        return Err(Diagnostic::new(
-            Code::BadOutput,
-            format!("a map of {} rows put out {given} and failed {failed}", output.input_rows),
-        ));
-    }
-    match failures.iter().find(|failure| output.origins.binary_search(&failure.row).is_ok()) {
-        Some(failure) => {
-            Err(Diagnostic::new(Code::BadOutput, format!("row {} was put out and failed", failure.row)))
-        }
-        None => Ok(()),
-    }
+fn has_ended() -> Diagnostic {
+    Diagnostic::new(Code::Internal, "the instance has ended with an earlier fault")
 }
 
 impl std::fmt::Debug for Instance {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Instance").field("function", &self.function).field("limits", &self.limits).finish()
+        out.debug_struct("Instance")
+            .field("function", &self.function)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }

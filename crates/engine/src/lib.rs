@@ -9,21 +9,31 @@
 //! This crate must not know sockets, frames' order, jobs or Flink.
 
 mod abi;
-mod bisect;
 mod cache;
 mod description;
+mod effects;
+mod elements;
 mod engine;
 mod fault;
 mod function;
+mod guest;
 mod host;
 mod instance;
 mod limiter;
+mod locate;
 mod native;
+mod options;
+mod slots;
 mod text;
+mod work;
 
-pub use description::{Description, Field, Parameter};
+pub use description::{Description, Field, Parameter, SideOutput};
+pub use elements::{ElementSource, Elements};
 pub use engine::{Engine, EngineConfig, Loaded};
 pub use fault::Fault;
-pub use flink_wasm_protocol::handshake::{FunctionKind, Limits};
+pub use flink_wasm_protocol::handshake::{
+    ErrorPolicy, FunctionKind, Limits, OnError, State, StateKind,
+};
 pub use function::LoadedFunction;
 pub use instance::Instance;
+pub use options::Options;

@@ -9,7 +9,7 @@ use flink_wasm_diagnostic::Code;
 use flink_wasm_engine::{Fault, Limits};
 use serde_json::{Value, json};
 
-const LIMITS: Limits = Limits { memory_bytes: 16 << 20, deadline_ms: 1_600 };
+const LIMITS: Limits = Limits { memory_bytes: 16 << 20, deadline_ms: 1_600, state_value_bytes: 1 << 10 };
 
 /// Harmless rows with one that is not.
 fn rows(count: usize, at: usize, mode: &str, value: i64) -> Vec<Value> {

@@ -8,6 +8,8 @@ use crate::frame::violation;
 use crate::limits::{MAX_BATCH_ROWS, MAX_SLOTS};
 use crate::schema::{DataType, LogicalType, MAX_LENGTH, Schema};
 
+/// Where the number of items stands in the payload.
+pub const ITEM_COUNT_AT: usize = 28;
 /// Bytes in front of the first section.
 const HEADER_BYTES: usize = 32;
 

@@ -545,14 +545,20 @@ impl ReplyWriter {
         Ok(())
     }
 
-    /// Appends the answer of a filter.
-    pub fn keep(&mut self, row_count: usize, bitmap: &[u8]) -> Result<()> {
+    /// Whether this can be the answer of a filter to so many rows: FW0503.
+    pub fn check_keep(&self, row_count: usize, bitmap: &[u8]) -> Result<()> {
         if bitmap.len() != bitmap_bytes(row_count) || has_unused_bits(bitmap, row_count) {
             return Err(violation(format!(
                 "a bitmap of {} bytes for {row_count} rows, or with unused bits set",
                 bitmap.len()
             )));
         }
+        Ok(())
+    }
+
+    /// Appends the answer of a filter; FW0503 as [`ReplyWriter::check_keep`].
+    pub fn keep(&mut self, row_count: usize, bitmap: &[u8]) -> Result<()> {
+        self.check_keep(row_count, bitmap)?;
         put_u32(&mut self.frame, row_count);
         put_u32(&mut self.frame, 0);
         put_section(&mut self.frame, bitmap)
