@@ -1,7 +1,7 @@
 //! The function itself, natively: the code that runs in the component, without a sandbox around it.
 //!
-//! What a sidecar does when an item fails is done here the same way (`docs/process-functions.md`): the items before it are run again and
-//! kept, and the rest goes on behind it, from the state that they left.
+//! What a sidecar does when an item fails is done here the same way: the bundle is run again without it, from the state before the bundle,
+//! so that everything is as if the item had never been there.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -19,8 +19,8 @@ use flink_wasm_protocol::{BatchView, BatchWriter, DataType, Schema};
 use crate::executor::{Elements, Executor, Fault};
 use crate::function::{Function, SideOutput};
 use columns::{bytes_column, to_native};
-use effects::{Attempt, Kept};
-use elements::Source;
+use effects::Attempt;
+use elements::{Shared, Source};
 
 mod columns;
 mod effects;
@@ -28,7 +28,7 @@ mod elements;
 
 /// Runs a function natively.
 pub struct Native<F: ProcessFunction> {
-    source: Rc<RefCell<Source>>,
+    source: Source,
     running: Option<Running<F>>,
 }
 
@@ -39,9 +39,32 @@ struct Running<F: ProcessFunction> {
     outputs: Vec<Schema>,
 }
 
+/// An item that does not come to anything.
+struct Failed {
+    item: usize,
+    code: Code,
+    message: String,
+}
+
+/// Why an attempt ended early.
+enum Stop {
+    /// The function refused an item of the chosen ones.
+    Refused(RowFailure),
+    /// It panicked.
+    Panicked(String),
+    /// A defect.
+    Defect(Diagnostic),
+}
+
+impl From<Diagnostic> for Stop {
+    fn from(defect: Diagnostic) -> Self {
+        Stop::Defect(defect)
+    }
+}
+
 impl<F: ProcessFunction> Default for Native<F> {
     fn default() -> Self {
-        Self { source: Rc::default(), running: None }
+        Self { source: Rc::new(RefCell::new(None)), running: None }
     }
 }
 
@@ -58,35 +81,148 @@ impl<F: ProcessFunction> Native<F> {
         let side_output = |side: flink_wasm::SideOutput| {
             Ok(SideOutput { name: side.name, fields: fields(side.fields)? })
         };
+        let state = |state: flink_wasm::StateDescriptor| State {
+            name: state.name,
+            kind: match state.kind {
+                StateKind::Value => handshake::StateKind::Value,
+                StateKind::Reducing => handshake::StateKind::Reducing,
+                StateKind::List => handshake::StateKind::List,
+                StateKind::Map => handshake::StateKind::Map,
+            },
+            schema: state.schema,
+            ttl_ms: state.ttl_ms,
+        };
         Ok(Function {
             name,
             input: fields(input)?,
             output: fields(output)?,
             side_outputs: side_outputs.into_iter().map(side_output).collect::<Result<_>>()?,
             key: fields(key)?,
-            states: states
-                .into_iter()
-                .map(|state| State {
-                    name: state.name,
-                    kind: match state.kind {
-                        StateKind::Value => handshake::StateKind::Value,
-                        StateKind::Reducing => handshake::StateKind::Reducing,
-                        StateKind::List => handshake::StateKind::List,
-                        StateKind::Map => handshake::StateKind::Map,
-                    },
-                    schema: state.schema,
-                    ttl_ms: state.ttl_ms,
-                })
-                .collect(),
+            states: states.into_iter().map(state).collect(),
         })
     }
 
     fn processor(&self, open: &Open) -> Result<Processor<F>> {
         let parameters = serde_json::Value::Object(open.parameters.clone()).to_string();
-        let elements = elements::Shared(self.source.clone());
-        Processor::open(&parameters, Box::new(elements)).map_err(|error| {
+        Processor::open(&parameters, Box::new(Shared(self.source.clone()))).map_err(|error| {
             Diagnostic::new(Code::OpenFailed, format!("the function refused to open: {error}"))
         })
+    }
+
+    /// Runs a bundle without the items that fail, where the policy says so.
+    fn run_items(
+        &self,
+        running: &mut Running<F>,
+        bundle: &KeyedBundle<'_>,
+    ) -> std::result::Result<(Attempt, Vec<Failed>), Fault> {
+        let on_error = running.open.on_error;
+        let mut chosen: Vec<usize> = (0..bundle.item_count()).collect();
+        let mut failures: Vec<Failed> = Vec::new();
+        let mut retried = vec![0; bundle.item_count()];
+        loop {
+            let failed = match self.attempt(running, bundle, &chosen) {
+                Ok(attempt) => {
+                    failures.sort_by_key(|failed| failed.item);
+                    return Ok((attempt, failures));
+                }
+                Err(Stop::Defect(defect)) => return Err(defect.into()),
+                Err(Stop::Refused(failure)) => {
+                    let item = chosen[failure.row as usize];
+                    if failure.transient && retried[item] < on_error.retries {
+                        retried[item] += 1;
+                        continue;
+                    }
+                    Failed { item, code: Code::RowFailed, message: failure.message }
+                }
+                Err(Stop::Panicked(message)) => {
+                    let item = self.first_panic(running, bundle, &chosen)?;
+                    let message = format!("the function panicked: {message}");
+                    Failed { item, code: Code::FunctionTrapped, message }
+                }
+            };
+            if on_error.policy == ErrorPolicy::Fail {
+                if failed.code == Code::RowFailed {
+                    return Ok((Attempt::default(), vec![failed]));
+                }
+                let diagnostic = Diagnostic::new(failed.code, failed.message);
+                return Err(Fault { diagnostic, item: Some(failed.item as u32) });
+            }
+            chosen.retain(|item| *item != failed.item);
+            failures.push(failed);
+        }
+    }
+
+    /// The first item with which the chosen ones up to it panic.
+    fn first_panic(
+        &self,
+        running: &mut Running<F>,
+        bundle: &KeyedBundle<'_>,
+        chosen: &[usize],
+    ) -> Result<usize> {
+        // So many run well, so many panic.
+        let (mut good, mut bad) = (0, chosen.len());
+        while good + 1 < bad {
+            let middle = good + (bad - good) / 2;
+            match self.attempt(running, bundle, &chosen[..middle]) {
+                Err(Stop::Panicked(_)) => bad = middle,
+                Err(Stop::Defect(defect)) => return Err(defect),
+                _ => good = middle,
+            }
+        }
+        Ok(chosen[bad - 1])
+    }
+
+    /// Runs some items from the state before the bundle.
+    fn attempt(
+        &self,
+        running: &mut Running<F>,
+        bundle: &KeyedBundle<'_>,
+        chosen: &[usize],
+    ) -> std::result::Result<Attempt, Stop> {
+        let schema = &running.schema;
+        let context = TestContext::new();
+        context.set_processing_time(bundle.processing_time_ms);
+        context.set_watermark(bundle.watermark_ms);
+        let values = bundle.values.columns().iter();
+        let keyed = Keyed {
+            keys: chosen.iter().map(|item| bundle.keys[*item]).collect(),
+            key_rows: to_native(&schema.key, &bundle.key_rows),
+            values: values
+                .map(|column| bytes_column((0..bundle.key_count()).map(|key| column.bytes(key))))
+                .collect(),
+        };
+        let timestamps: Vec<i64> = chosen.iter().map(|item| bundle.timestamps[*item]).collect();
+        let mut attempt = Attempt::default();
+        let processor = &mut running.processor;
+        let ran = match &bundle.items {
+            Items::Rows(rows) => {
+                let bytes = pick(&schema.input, rows, chosen)?;
+                let rows = to_native(&schema.input, &BatchView::parse(&schema.input, &bytes)?);
+                catch_unwind(AssertUnwindSafe(|| {
+                    processor.process_batch(&rows, &timestamps, keyed, &context, &mut attempt)
+                }))
+            }
+            timers => {
+                let domain = match timers {
+                    Items::ProcessingTimeTimers => TimeDomain::ProcessingTime,
+                    _ => TimeDomain::EventTime,
+                };
+                catch_unwind(AssertUnwindSafe(|| {
+                    processor.timers_batch(&timestamps, domain, keyed, &context, &mut attempt)
+                }))
+            }
+        };
+        match ran {
+            Ok(Ok(())) => {
+                attempt.told(&context);
+                Ok(attempt)
+            }
+            Ok(Err(failure)) => Err(Stop::Refused(failure)),
+            Err(panic) => {
+                running.processor = self.processor(&running.open)?;
+                Err(Stop::Panicked(message(panic.as_ref())))
+            }
+        }
     }
 }
 
@@ -109,193 +245,31 @@ impl<F: ProcessFunction> Executor for Native<F> {
         payload: &[u8],
         elements: Box<dyn Elements>,
     ) -> std::result::Result<Vec<u8>, Fault> {
-        let Some(running) = self.running.take() else {
+        let Some(mut running) = self.running.take() else {
             return Err(Diagnostic::new(Code::Internal, "the function is not open").into());
         };
         let schema = running.schema.clone();
         let bundle = KeyedBundle::parse(&schema, payload)?;
-        let map_states = |state: &State| state.kind == handshake::StateKind::Map;
-        *self.source.borrow_mut() =
-            Source::new(elements, running.open.states.iter().map(map_states).collect());
-        let mut run = Run { native: self, running, kept: Kept::new(&schema, &bundle), bundle: &bundle };
-        let result = run.items();
-        let Run { running, kept, .. } = run;
+        *self.source.borrow_mut() = Some(elements);
+        let ran = self.run_items(&mut running, &bundle);
+        *self.source.borrow_mut() = None;
         // A fault ends the instance, as it does in the sandbox.
-        result?;
-        let reply = kept.reply(id, &running.outputs, &self.source.borrow());
+        let (attempt, failures) = ran?;
+        let failures: Vec<(u32, Code, String)> = failures
+            .into_iter()
+            .map(|failed| (failed.item as u32, failed.code, failed.message))
+            .collect();
+        let reply = attempt.reply(id, &running.outputs, &failures)?;
         self.running = Some(running);
-        Ok(reply?)
-    }
-}
-
-/// One bundle.
-struct Run<'a, F: ProcessFunction> {
-    native: &'a Native<F>,
-    running: Running<F>,
-    kept: Kept,
-    bundle: &'a KeyedBundle<'a>,
-}
-
-/// Why an attempt ended early.
-enum Stop {
-    /// The function refused an item.
-    Refused(RowFailure),
-    /// It panicked.
-    Panicked(String),
-    /// A defect.
-    Defect(Diagnostic),
-}
-
-impl From<Diagnostic> for Stop {
-    fn from(defect: Diagnostic) -> Self {
-        Stop::Defect(defect)
-    }
-}
-
-impl<F: ProcessFunction> Run<'_, F> {
-    fn items(&mut self) -> std::result::Result<(), Fault> {
-        let (mut start, end) = (0, self.bundle.item_count());
-        while start < end {
-            let (item, code, message, transient) = match self.attempt(start, end) {
-                Ok(attempt) => {
-                    self.kept.keep(attempt, &self.running.open.states, &self.native.source);
-                    return Ok(());
-                }
-                Err(Stop::Defect(defect)) => return Err(defect.into()),
-                Err(Stop::Refused(failure)) => {
-                    let item = start + failure.row as usize;
-                    (item, Code::RowFailed, failure.message, failure.transient)
-                }
-                Err(Stop::Panicked(message)) => {
-                    let item = self.first_panic(start, end)?;
-                    (item, Code::FunctionTrapped, format!("the function panicked: {message}"), false)
-                }
-            };
-            let on_error = self.running.open.on_error;
-            let retries = if transient { on_error.retries } else { 0 };
-            if on_error.policy == ErrorPolicy::Fail && retries == 0 {
-                if code == Code::RowFailed {
-                    self.kept.fail_all(item as u32, message, &self.native.source);
-                    return Ok(());
-                }
-                return Err(Fault { diagnostic: Diagnostic::new(code, message), item: Some(item as u32) });
-            }
-            self.must(start, item)?;
-            let mut last = (code, message);
-            let mut has_passed = false;
-            for _ in 0..retries {
-                match self.attempt(item, item + 1) {
-                    Ok(attempt) => {
-                        self.kept.keep(attempt, &self.running.open.states, &self.native.source);
-                        has_passed = true;
-                    }
-                    Err(Stop::Refused(failure)) => {
-                        last = (Code::RowFailed, failure.message);
-                        if failure.transient {
-                            continue;
-                        }
-                    }
-                    Err(Stop::Panicked(message)) => {
-                        last = (Code::FunctionTrapped, format!("the function panicked: {message}"));
-                    }
-                    Err(Stop::Defect(defect)) => return Err(defect.into()),
-                }
-                break;
-            }
-            if !has_passed {
-                if on_error.policy == ErrorPolicy::Fail {
-                    self.kept.fail_all(item as u32, last.1, &self.native.source);
-                    return Ok(());
-                }
-                self.kept.failures.push((item as u32, last.0, last.1));
-            }
-            start = item + 1;
-        }
-        Ok(())
-    }
-
-    /// Runs items that have gone well before, and keeps what they do.
-    fn must(&mut self, start: usize, end: usize) -> Result<()> {
-        if start == end {
-            return Ok(());
-        }
-        match self.attempt(start, end) {
-            Ok(attempt) => {
-                self.kept.keep(attempt, &self.running.open.states, &self.native.source);
-                Ok(())
-            }
-            Err(Stop::Defect(defect)) => Err(defect),
-            Err(_) => Err(Diagnostic::new(Code::Internal, "the function does not do the same again")),
-        }
-    }
-
-    /// The first item whose prefix panics.
-    fn first_panic(&mut self, start: usize, end: usize) -> Result<usize> {
-        // `good` items run well, `bad` items panic.
-        let (mut good, mut bad) = (start, end);
-        while good + 1 < bad {
-            let middle = good + (bad - good) / 2;
-            match self.attempt(start, middle) {
-                Err(Stop::Panicked(_)) => bad = middle,
-                Err(Stop::Defect(defect)) => return Err(defect),
-                _ => good = middle,
-            }
-        }
-        Ok(bad - 1)
-    }
-
-    /// Runs some items from the state that the kept ones left.
-    fn attempt(&mut self, start: usize, end: usize) -> std::result::Result<Attempt, Stop> {
-        let (bundle, schema) = (self.bundle, &self.running.schema);
-        let context = TestContext::new();
-        context.set_processing_time(bundle.processing_time_ms);
-        context.set_watermark(bundle.watermark_ms);
-        let values = self.kept.values.iter();
-        let keyed = Keyed {
-            keys: bundle.keys[start..end].to_vec(),
-            key_rows: to_native(&schema.key, &bundle.key_rows),
-            values: values.map(|cells| bytes_column(cells.iter().map(Option::as_deref))).collect(),
-        };
-        let timestamps = &bundle.timestamps[start..end];
-        let mut attempt = Attempt::default();
-        let processor = &mut self.running.processor;
-        let ran = match &bundle.items {
-            Items::Rows(rows) => {
-                let bytes = slice(&schema.input, rows, start, end)?;
-                let rows = to_native(&schema.input, &BatchView::parse(&schema.input, &bytes)?);
-                catch_unwind(AssertUnwindSafe(|| {
-                    processor.process_batch(&rows, timestamps, keyed, &context, &mut attempt)
-                }))
-            }
-            timers => {
-                let domain = match timers {
-                    Items::ProcessingTimeTimers => TimeDomain::ProcessingTime,
-                    _ => TimeDomain::EventTime,
-                };
-                catch_unwind(AssertUnwindSafe(|| {
-                    processor.timers_batch(timestamps, domain, keyed, &context, &mut attempt)
-                }))
-            }
-        };
-        match ran {
-            Ok(Ok(())) => {
-                attempt.told(&context);
-                Ok(attempt)
-            }
-            Ok(Err(failure)) => Err(Stop::Refused(failure)),
-            Err(panic) => {
-                self.running.processor = self.native.processor(&self.running.open)?;
-                Err(Stop::Panicked(message(panic.as_ref())))
-            }
-        }
+        Ok(reply)
     }
 }
 
 /// Some rows of a batch, as a batch.
-fn slice(schema: &Schema, rows: &BatchView<'_>, start: usize, end: usize) -> Result<Vec<u8>> {
+fn pick(schema: &Schema, rows: &BatchView<'_>, chosen: &[usize]) -> Result<Vec<u8>> {
     let mut writer = BatchWriter::new(schema);
-    for row in start..end {
-        writer.push_row(&rows.row(schema, row))?;
+    for row in chosen {
+        writer.push_row(&rows.row(schema, *row))?;
     }
     let mut bytes = Vec::new();
     writer.finish(&mut bytes)?;

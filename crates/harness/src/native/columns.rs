@@ -81,15 +81,3 @@ pub(super) fn bytes_column<'a>(cells: impl Iterator<Item = Option<&'a [u8]>>) ->
     }
     Column { validity: has_null.then_some(validity), cells: Cells::Varlen(varlen) }
 }
-
-/// The cells of a varlen column.
-pub(super) fn bytes_of(column: &Column) -> Vec<Option<Vec<u8>>> {
-    let Cells::Varlen(varlen) = &column.cells else { return Vec::new() };
-    let is_null = |index: usize| {
-        column.validity.as_ref().is_some_and(|validity| validity[index / 8] >> (index % 8) & 1 == 0)
-    };
-    let cell = |(index, ends): (usize, &[u32])| {
-        (!is_null(index)).then(|| varlen.data[ends[0] as usize..ends[1] as usize].to_vec())
-    };
-    varlen.offsets.windows(2).enumerate().map(cell).collect()
-}
