@@ -12,7 +12,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     let again = parse(&canonical).expect("the canonical form is read").job;
     assert_eq!(again, parsed.job);
     assert_eq!(again.to_json(), canonical);
-    for warning in warnings(&parsed.job) {
+    for warning in warnings(&parsed.job, &Functions::new()) {
         drop(place(text, warning));
     }
     match lower(&parsed.job, &Functions::new()) {

@@ -67,11 +67,12 @@ pub fn prepare(request: &Request) -> std::result::Result<Prepared, Problems> {
 
     let parsed = flink_wasm_ir::parse(&text).map_err(in_file)?;
     let mut definition = parsed.job;
-    for odd in parsed.warnings.into_iter().chain(flink_wasm_plan::warnings(&definition)) {
+    let warn = |odd: Diagnostic| {
         let odd = in_file(odd);
         let place = odd.location.line.map(|line| format!("{file}:{line}: ")).unwrap_or_default();
         output::warning(format!("{place}{}", odd.message));
-    }
+    };
+    parsed.warnings.into_iter().for_each(warn);
     let components = load_components(request, &definition).map_err(all_in_file)?;
     let mut functions = Functions::new();
     for (name, component) in &components {
@@ -80,6 +81,7 @@ pub fn prepare(request: &Request) -> std::result::Result<Prepared, Problems> {
         }
         functions.insert(name.clone(), component.function());
     }
+    flink_wasm_plan::warnings(&definition, &functions).into_iter().for_each(warn);
     let mut plan =
         flink_wasm_plan::lower(&definition, &functions).map_err(|problems| all_in_file(problems.into()))?;
     if !request.offline {

@@ -11,6 +11,8 @@ pub enum FunctionKind {
     Map,
     /// One row in, yes or no out.
     Filter,
+    /// Rows of a key in, any number of rows out, with state and timers.
+    Process,
 }
 
 impl FunctionKind {
@@ -19,6 +21,7 @@ impl FunctionKind {
         match self {
             Self::Map => "map",
             Self::Filter => "filter",
+            Self::Process => "process",
         }
     }
 }
@@ -49,8 +52,59 @@ pub struct Parameter {
     pub description: String,
 }
 
+/// How a state holds the values of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StateKind {
+    /// One value.
+    Value,
+    /// One value, which the function combines with what comes.
+    Reducing,
+    /// A list of values.
+    List,
+    /// Values by map key.
+    Map,
+}
+
+impl StateKind {
+    /// The kind as the descriptor and the plan write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Reducing => "reducing",
+            Self::List => "list",
+            Self::Map => "map",
+        }
+    }
+}
+
+/// Keyed state of a process function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// The state's name, also in savepoints.
+    pub name: String,
+    /// How it holds the values of a key.
+    pub kind: StateKind,
+    /// The type of a value and its encoding, such as `v1:i64`.
+    pub schema: String,
+    /// Time to live after the last write, in milliseconds; for ever when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_ms: Option<u64>,
+}
+
+/// Rows beside the main output of a process function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SideOutput {
+    /// The side output's name.
+    pub name: String,
+    /// Fields of its rows.
+    pub fields: Vec<Field>,
+}
+
 /// What a component says of its function.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct FunctionDescriptor {
     /// The function's own name; a job may call it by another.
     pub name: String,
@@ -69,6 +123,18 @@ pub struct FunctionDescriptor {
     /// Parameters that a job may or must give.
     #[serde(default)]
     pub parameters: Vec<Parameter>,
+    /// Process function: the key that it reads, by position in the job's `groupBy`; empty when it reads none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<Field>,
+    /// Process function: its keyed state.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<State>,
+    /// Process function: its side outputs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub side_outputs: Vec<SideOutput>,
+    /// Process function: whether it may register timers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub timers: bool,
 }
 
 /// A default of `null` is a default: only an absent property is none.
@@ -89,6 +155,17 @@ mod tests {
         ] {
             let parameter: Parameter = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&parameter).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn parts_of_process_functions_are_left_out_of_others() {
+        for text in [
+            r#"{"name":"f","version":"1","kind":"map","description":"","input":[],"output":[],"parameters":[]}"#,
+            r#"{"name":"f","version":"1","kind":"process","description":"","input":[],"output":[],"parameters":[],"key":[{"name":"id","type":"BIGINT NOT NULL"}],"states":[{"name":"sum","kind":"value","schema":"v1:i64","ttlMs":5},{"name":"seen","kind":"map","schema":"v1:map<i64,string>"}],"sideOutputs":[{"name":"late","fields":[]}],"timers":true}"#,
+        ] {
+            let descriptor: FunctionDescriptor = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&descriptor).unwrap(), text);
         }
     }
 }

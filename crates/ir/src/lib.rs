@@ -14,10 +14,11 @@ mod text;
 mod types;
 mod write;
 
-pub use descriptor::{Field, FunctionDescriptor, FunctionKind, Parameter};
+pub use descriptor::{Field, FunctionDescriptor, FunctionKind, Parameter, SideOutput, State, StateKind};
 pub use limits::{
-    DEFAULT_DEADLINE_MS, DEFAULT_MEMORY_BYTES, MAX_DEADLINE_MS, MAX_DEPTH, MAX_JOB_BYTES, MAX_MEMORY_BYTES,
-    MAX_OPERATIONS, MIN_MEMORY_BYTES,
+    DEFAULT_DEADLINE_MS, DEFAULT_MEMORY_BYTES, DEFAULT_STATE_VALUE_BYTES, MAX_DEADLINE_MS, MAX_DEPTH,
+    MAX_JOB_BYTES, MAX_LIMITER_NAME_BYTES, MAX_LIMITER_TIERS, MAX_MEMORY_BYTES, MAX_OPERATIONS,
+    MAX_RATE_LIMITERS, MAX_RETRIES, MAX_STATE_VALUE_BYTES, MIN_MEMORY_BYTES,
 };
 pub use position::{locate, place, pointer_segment};
 pub use read::{Parsed, parse};

@@ -11,7 +11,7 @@ pub fn pointer_segment(name: &str) -> String {
 }
 
 /// Property names that are read as others; a pointer names the canonical one.
-pub(crate) const ALIASES: &[(&str, &str)] = &[("expression", "function")];
+pub(crate) const ALIASES: &[(&str, &str)] = &[("expression", "function"), ("processType", "function")];
 
 /// Line and column (in characters), both counted from 1, of the value that `pointer` names, or of the byte `span.0`
 /// of the string there. When the value itself is absent, its nearest ancestor is meant. `None` if `text` isn't JSON.
@@ -131,6 +131,8 @@ mod tests {
             assert_eq!(locate(text, pointer, span), Some(expected), "{pointer} {span:?}");
         }
         assert_eq!(locate("{", "", None), None);
-        assert_eq!(locate(r#"{"function": "tax"}"#, "/expression", Some((1, 2))), Some((1, 16)));
+        for pointer in ["/expression", "/processType"] {
+            assert_eq!(locate(r#"{"function": "tax"}"#, pointer, Some((1, 2))), Some((1, 16)));
+        }
     }
 }

@@ -178,6 +178,9 @@ fn same(left: &Value<'_>, right: &Value<'_>) -> bool {
 /// Unions that are told apart by `type`; serde's other enums are words.
 const TAGGED: &[&str] = &["Source", "Operation", "Sink"];
 
+/// Structs that may be given as a string, which then stands for an object with this one property.
+const SHORT: &[(&str, &str)] = &[("OnError", "policy")];
+
 fn not_an_object(value: &Value<'_>) -> ReadError {
     let found = match value {
         Value::NullKeyword(_) => "null",
@@ -269,10 +272,16 @@ impl<'t> de::Deserializer<'t> for Node<'t> {
 
     fn deserialize_struct<V: Visitor<'t>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> std::result::Result<V::Value, ReadError> {
+        if matches!(self.value, Value::StringLit(_))
+            && let Some((_, property)) = SHORT.iter().find(|(short, _)| *short == name)
+        {
+            let nodes = vec![((*property).to_owned(), Node { tagged: false, ..self })];
+            return visitor.visit_map(Properties { rest: nodes.into_iter(), value: None });
+        }
         let Value::Object(object) = self.value else { return Err(not_an_object(self.value)) };
         let canonical = |name: &str| {
             let alias = ALIASES.iter().find(|(known, alias)| {

@@ -70,6 +70,20 @@ fn every_generation_is_read() {
         {"source":{"type":"kafka","topic":"","startingOffsets":"latest"},"operations":[{"type":"processFunction","processType":"","parameters":{"a":null,"b":[1,-2,1.5,"x",{"c":true}]},"stateKeys":[],"timerNames":[]}],"sink":{"type":"console","format":"json"},"metadata":{"jobId":"1","version":"1.0"}}
     "#]],
     );
+    check_operation(
+        r#"{"type": "processFunction", "function": "sessions", "sideOutputs": {"Late": {"type": "Console"}}, "onError": "Skip"}"#,
+        expect![[r#"
+            {"source":{"type":"kafka","topic":"","startingOffsets":"latest"},"operations":[{"type":"processFunction","processType":"sessions","stateKeys":[],"timerNames":[],"sideOutputs":{"Late":{"type":"console","format":"json"}},"onError":{"policy":"skip","retries":0}}],"sink":{"type":"console","format":"json"},"metadata":{"jobId":"1","version":"1.0"}}
+        "#]],
+    );
+    check(
+        r#"{"source": {"type": "sql"}, "metadata": {"jobId": "1"}, "functions": {"f": {"component": "f.wasm", "limits": {"stateValueBytes": 10},
+            "onError": {"policy": "DEAD-LETTER", "retries": "3", "sink": {"path": "/d", "type": "file"}},
+            "rateLimiters": [{"name": "api", "rate": 10, "burst": 20, "Scope": "JOB", "tiers": [{"name": "tenant", "rate": 0.5, "burst": 1}]}]}}}"#,
+        expect![[r#"
+            {"source":{"type":"sql","statements":[],"mode":"streaming","executionMode":"tableenv"},"operations":[],"metadata":{"jobId":"1","version":"1.0"},"functions":{"f":{"component":"f.wasm","limits":{"stateValueBytes":10},"onError":{"policy":"dead-letter","retries":3,"sink":{"type":"file","path":"/d","format":"json"}},"rateLimiters":[{"name":"api","rate":10.0,"burst":20,"scope":"job","tiers":[{"name":"tenant","rate":0.5,"burst":1}]}]}}}
+        "#]],
+    );
     check(
         r#"{"source": {"type": "sql", "statements": ["SELECT 1"], "mode": "Batch"}, "functions": {"Tax": {"component": "t.wasm", "limits": {"deadlineMs": 5}}}}"#,
         expect![[r#"
@@ -284,6 +298,60 @@ fn refused_with_a_place() {
         expect![[r#"
         1:75 error[FW0101]: expected a whole number from 0 to 18446744073709551615, found `-1`
           --> (/functions/f/limits/memoryBytes)
+    "#]],
+    );
+}
+
+#[test]
+fn an_error_policy_is_a_word_or_an_object() {
+    let job = |on_error: &str| {
+        format!(
+            "{{\"source\": {{\"type\": \"sql\"}},\n\"functions\": {{\"f\": {{\"onError\": {on_error}}}}}}}"
+        )
+    };
+    check(
+        &job("\"deadletter\""),
+        expect![[r#"
+        2:32 error[FW0101]: `deadletter` is none of fail, skip, dead-letter
+          --> (/functions/f/onError)
+           = help: did you mean `dead-letter`?
+    "#]],
+    );
+    check(
+        &job("3"),
+        expect![[r#"
+        2:32 error[FW0101]: expected an object, found a number
+          --> (/functions/f/onError)
+    "#]],
+    );
+    check(
+        &job("{\"policy\": \"ignore\"}"),
+        expect![[r#"
+        2:43 error[FW0101]: `ignore` is none of fail, skip, dead-letter
+          --> (/functions/f/onError/policy)
+    "#]],
+    );
+    check(
+        &job("{\"policy\": \"skip\", \"retries\": -1}"),
+        expect![[r#"
+        2:62 error[FW0101]: expected a whole number from 0 to 4294967295, found `-1`
+          --> (/functions/f/onError/retries)
+    "#]],
+    );
+    check(
+        &job("{\"policy\": \"skip\", \"retry\": 1}"),
+        expect![[r#"
+        {"source":{"type":"sql","statements":[],"mode":"streaming","executionMode":"tableenv"},"operations":[],"metadata":{"jobId":"d8f5963d-70ca-ed91-9044-98fd6d905dbe","version":"1.0"},"functions":{"f":{"component":"","onError":{"policy":"skip","retries":0}}}}
+        2:60 error[FW0101]: unknown property `retry` is ignored
+          --> (/functions/f/onError/retry)
+    "#]],
+    );
+    check(
+        &job("{\"sink\": {\"type\": \"flie\"}}"),
+        expect![[r#"
+        2:50 error[FW0102]: unknown sink type `flie`
+          --> (/functions/f/onError/sink/type)
+           = help: did you mean `file`?
     "#]],
     );
 }

@@ -41,6 +41,7 @@ fn own_values(schema: &Value, root: &Value) -> BoxedStrategy<Value> {
             "string" => ".{0,6}".prop_map(Value::from).boxed(),
             "boolean" => any::<bool>().prop_map(Value::from).boxed(),
             "null" => Just(Value::Null).boxed(),
+            "number" => any::<f64>().prop_map(Value::from).boxed(),
             "integer" => match schema["format"].as_str() {
                 Some("int32") => any::<i32>().prop_map(Value::from).boxed(),
                 Some("uint32") => any::<u32>().prop_map(Value::from).boxed(),
@@ -120,7 +121,8 @@ fn mangled(value: &Value, in_map: bool) -> Value {
                 let shown = if in_map { name.clone() } else { name.to_uppercase() };
                 let fixed =
                     free.contains(&name.as_str()) || name.contains("chema") || name.contains("Config");
-                out.insert(shown, if fixed { value.clone() } else { mangled(value, name == "functions") });
+                let names_free = ["functions", "sideOutputs"].contains(&name.as_str());
+                out.insert(shown, if fixed { value.clone() } else { mangled(value, names_free) });
             }
             out.extend(object.get("type").map(|tag| ("Type".to_owned(), tag.clone())));
             Value::Object(out)

@@ -2,8 +2,9 @@
 
 use flink_wasm_diagnostic::{Code, Diagnostic, nearest};
 use flink_wasm_ir::{
-    DEFAULT_DEADLINE_MS, DEFAULT_MEMORY_BYTES, Function as JobFunction, MAX_DEADLINE_MS, MAX_MEMORY_BYTES,
-    MIN_MEMORY_BYTES, Parameter,
+    DEFAULT_DEADLINE_MS, DEFAULT_MEMORY_BYTES, DEFAULT_STATE_VALUE_BYTES, ErrorPolicy,
+    Function as JobFunction, FunctionKind, MAX_DEADLINE_MS, MAX_MEMORY_BYTES, MAX_RETRIES,
+    MAX_STATE_VALUE_BYTES, MIN_MEMORY_BYTES, Object, OnError, Parameter,
 };
 use serde_json::{Map, Value};
 
@@ -16,42 +17,75 @@ pub fn plan_function(
     job: &JobFunction,
     function: &crate::Function,
 ) -> Result<PlanFunction, Vec<Diagnostic>> {
-    let escaped = flink_wasm_ir::pointer_segment(&name);
-    let pointer = format!("/functions/{escaped}");
     let mut problems = Vec::new();
-    let parameters = parameters(name, &pointer, job, &function.descriptor.parameters, &mut problems);
-    let limits = limits(&pointer, job, &mut problems);
-    if !problems.is_empty() {
-        return Err(problems);
-    }
+    let mut planned = without_parameters(name, job, function, &mut problems);
+    let given = [Given::of_function(name, job)];
+    planned.parameters = parameters(name, &given, &function.descriptor.parameters, &mut problems);
+    if problems.is_empty() { Ok(planned) } else { Err(problems) }
+}
+
+/// [`plan_function`] without values for parameters.
+pub(crate) fn without_parameters(
+    name: &str,
+    job: &JobFunction,
+    function: &crate::Function,
+    problems: &mut Vec<Diagnostic>,
+) -> PlanFunction {
+    let pointer = function_pointer(name);
     let descriptor = &function.descriptor;
-    Ok(PlanFunction {
+    if let Some(policy) = &job.on_error {
+        on_error(&format!("{pointer}/onError"), policy, problems);
+    }
+    let rate_limiters = job.rate_limiters.clone().unwrap_or_default();
+    crate::limiters::check(name, &pointer, &rate_limiters, problems);
+    PlanFunction {
         component: function.component.clone(),
         kind: descriptor.kind,
         version: descriptor.version.clone(),
         input: descriptor.input.clone(),
         output: descriptor.output.clone(),
-        parameters,
-        limits,
-    })
+        parameters: Map::new(),
+        limits: limits(&pointer, job, descriptor.kind, problems),
+        key: descriptor.key.clone(),
+        states: descriptor.states.clone(),
+        side_outputs: descriptor.side_outputs.clone(),
+        timers: descriptor.timers,
+        rate_limiters,
+    }
 }
 
-fn parameters(
+pub(crate) fn function_pointer(name: &str) -> String {
+    format!("/functions/{}", flink_wasm_ir::pointer_segment(&name))
+}
+
+/// Values for parameters, and the pointer of the object that holds them.
+pub(crate) struct Given<'a> {
+    pub(crate) values: &'a Object,
+    pub(crate) pointer: String,
+}
+
+impl<'a> Given<'a> {
+    pub(crate) fn of_function(name: &str, job: &'a JobFunction) -> Self {
+        Self { values: &job.parameters, pointer: format!("{}/parameters", function_pointer(name)) }
+    }
+}
+
+/// The value of every declared parameter. What is given later goes before what is given earlier.
+pub(crate) fn parameters(
     name: &str,
-    pointer: &str,
-    job: &JobFunction,
+    given: &[Given<'_>],
     declared: &[Parameter],
     problems: &mut Vec<Diagnostic>,
 ) -> Map<String, Value> {
     let bad = |message: String| Diagnostic::new(Code::BadParameters, message);
-    for given in job.parameters.keys() {
+    for (given, pointer) in given.iter().flat_map(|g| g.values.keys().map(|key| (key, &g.pointer))) {
         if declared.iter().any(|p| p.name == *given) {
             continue;
         }
         let names: Vec<&str> = declared.iter().map(|p| p.name.as_str()).collect();
         let escaped = flink_wasm_ir::pointer_segment(&given);
         let problem = bad(format!("function `{name}` has no parameter `{given}`"))
-            .pointer(format!("{pointer}/parameters/{escaped}"));
+            .pointer(format!("{pointer}/{escaped}"));
         problems.push(match nearest(given, names.iter().copied()) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None if names.is_empty() => problem.note("it has no parameters"),
@@ -60,12 +94,13 @@ fn parameters(
     }
     let mut values = Map::new();
     for parameter in declared {
-        let (value, given) = match (job.parameters.get(&parameter.name), &parameter.default) {
-            (Some(value), _) => (value, true),
-            (None, Some(default)) => (default, false),
+        let found = given.iter().rev().find_map(|g| Some((g.values.get(&parameter.name)?, &g.pointer)));
+        let (value, pointer) = match (found, &parameter.default) {
+            (Some((value, pointer)), _) => (value, Some(pointer)),
+            (None, Some(default)) => (default, None),
             (None, None) => {
                 let problem = bad(format!("function `{name}` needs the parameter `{}`", parameter.name))
-                    .pointer(pointer)
+                    .pointer(function_pointer(name))
                     .note(format!("its type: {}", parameter.sql_type))
                     .help(format!("set `functions.{name}.parameters.{}`", parameter.name));
                 problems.push(problem);
@@ -73,7 +108,9 @@ fn parameters(
             }
         };
         // A default was checked when the component was admitted.
-        if given && let Some(expected) = misfit(&parameter.sql_type, value) {
+        if let Some(pointer) = pointer
+            && let Some(expected) = misfit(&parameter.sql_type, value)
+        {
             let escaped = flink_wasm_ir::pointer_segment(&parameter.name);
             problems.push(
                 bad(format!(
@@ -81,7 +118,7 @@ fn parameters(
                     parameter.name,
                     json_kind(value)
                 ))
-                .pointer(format!("{pointer}/parameters/{escaped}"))
+                .pointer(format!("{pointer}/{escaped}"))
                 .note(format!("its type: {}", parameter.sql_type)),
             );
         }
@@ -130,7 +167,35 @@ fn misfit(sql_type: &str, value: &Value) -> Option<&'static str> {
     }
 }
 
-fn limits(pointer: &str, job: &JobFunction, problems: &mut Vec<Diagnostic>) -> Limits {
+/// Whether a policy can be followed; where its sink leads is checked where it is used.
+pub(crate) fn on_error(pointer: &str, given: &OnError, problems: &mut Vec<Diagnostic>) {
+    match (given.policy, &given.sink) {
+        (ErrorPolicy::DeadLetter, None) => problems.push(
+            Diagnostic::new(Code::MissingPart, "dead letters need a sink")
+                .pointer(pointer)
+                .help("such as {\"policy\": \"dead-letter\", \"sink\": {\"type\": \"file\", \"path\": \"/data/failed\"}}"),
+        ),
+        (ErrorPolicy::Fail | ErrorPolicy::Skip, Some(_)) => problems.push(
+            Diagnostic::new(Code::MalformedJob, "only dead letters go to a sink")
+                .pointer(format!("{pointer}/sink"))
+                .help("set `policy` to `dead-letter`"),
+        ),
+        _ => {}
+    }
+    retries(&format!("{pointer}/retries"), given.retries.into(), problems);
+}
+
+/// The number of retries, when it is one.
+pub(crate) fn retries(pointer: &str, given: i64, problems: &mut Vec<Diagnostic>) -> Option<u32> {
+    let fits = u32::try_from(given).ok().filter(|retries| *retries <= MAX_RETRIES);
+    if fits.is_none() {
+        let message = format!("a row is tried again {given} times; it must be from 0 to {MAX_RETRIES}");
+        problems.push(Diagnostic::new(Code::BadParameters, message).pointer(pointer));
+    }
+    fits
+}
+
+fn limits(pointer: &str, job: &JobFunction, kind: FunctionKind, problems: &mut Vec<Diagnostic>) -> Limits {
     let given = job.limits.clone().unwrap_or_default();
     let mut within = |property: &str, value: Option<u64>, default: u64, low: u64, high: u64| {
         let value = value.unwrap_or(default);
@@ -142,16 +207,21 @@ fn limits(pointer: &str, job: &JobFunction, problems: &mut Vec<Diagnostic>) -> L
         }
         value
     };
-    Limits {
-        memory_bytes: within(
-            "memoryBytes",
-            given.memory_bytes,
-            DEFAULT_MEMORY_BYTES,
-            MIN_MEMORY_BYTES,
-            MAX_MEMORY_BYTES,
-        ),
-        deadline_ms: within("deadlineMs", given.deadline_ms, DEFAULT_DEADLINE_MS, 1, MAX_DEADLINE_MS),
+    let memory_bytes =
+        within("memoryBytes", given.memory_bytes, DEFAULT_MEMORY_BYTES, MIN_MEMORY_BYTES, MAX_MEMORY_BYTES);
+    let deadline_ms = within("deadlineMs", given.deadline_ms, DEFAULT_DEADLINE_MS, 1, MAX_DEADLINE_MS);
+    let is_process = kind == FunctionKind::Process;
+    let state_value_bytes = is_process.then(|| {
+        let (default, most) = (DEFAULT_STATE_VALUE_BYTES, MAX_STATE_VALUE_BYTES);
+        within("stateValueBytes", given.state_value_bytes, default, 1, most)
+    });
+    if !is_process && given.state_value_bytes.is_some() {
+        problems.push(
+            Diagnostic::new(Code::BadParameters, format!("a {} function has no state", kind.as_str()))
+                .pointer(format!("{pointer}/limits/stateValueBytes")),
+        );
     }
+    Limits { memory_bytes, deadline_ms, state_value_bytes }
 }
 
 #[cfg(test)]

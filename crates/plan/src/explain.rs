@@ -77,12 +77,13 @@ pub fn explain_runtime_error(job: &JobDefinition, text: &str, error: &serde_json
 fn text_at(job: &JobDefinition, pointer: &str) -> Option<(String, String)> {
     if let Some(rest) = pointer.strip_prefix("/operations/") {
         let index: usize = rest.split('/').next()?.parse().ok()?;
-        let expression = match job.operations.get(index)? {
-            Operation::Filter(filter) => &filter.expression,
-            Operation::Map(map) => &map.expression,
+        let (property, text) = match job.operations.get(index)? {
+            Operation::Filter(filter) => ("expression", &filter.expression),
+            Operation::Map(map) => ("expression", &map.expression),
+            Operation::SideOutput(side) => ("condition", &side.condition),
             _ => return None,
         };
-        return Some((format!("/operations/{index}/expression"), expression.clone()));
+        return Some((format!("/operations/{index}/{property}"), text.clone()));
     }
     let rest = pointer.strip_prefix("/source")?;
     match &job.source {

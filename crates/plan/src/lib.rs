@@ -8,6 +8,7 @@ mod check;
 mod ddl;
 mod explain;
 mod expression;
+mod limiters;
 mod lower;
 mod plan;
 mod quote;
@@ -16,7 +17,7 @@ mod render;
 pub use check::plan_function;
 pub use explain::explain_runtime_error;
 pub use lower::{lower, warnings};
-pub use plan::{Limits, Plan, PlanFunction, Step, WasmOutput};
+pub use plan::{Limits, Plan, PlanFunction, Step, StepOnError, WasmOutput};
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flink_wasm_ir::{Field, FunctionKind};
+use flink_wasm_ir::{ErrorPolicy, Field, FunctionKind, RateLimiter, SideOutput, State};
 use serde::{Deserialize, Serialize};
 
 /// What the JVM runtime executes.
@@ -36,8 +36,9 @@ impl Plan {
     }
 }
 
-/// A function with its parameters and limits.
+/// A function with its parameters and limits. What is empty, or false, is left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PlanFunction {
     /// Digest of the component.
     pub component: String,
@@ -53,6 +54,21 @@ pub struct PlanFunction {
     pub parameters: serde_json::Map<String, serde_json::Value>,
     /// Limits on each instance.
     pub limits: Limits,
+    /// Process function: the key that it reads, as columns of the step's `key` by position; empty when it reads none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<Field>,
+    /// Process function: its keyed state.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<State>,
+    /// Process function: its side outputs, in the order in which it counts them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub side_outputs: Vec<SideOutput>,
+    /// Process function: whether it may register timers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub timers: bool,
+    /// Token buckets that it may ask for permits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rate_limiters: Vec<RateLimiter>,
 }
 
 /// Limits on an instance of a function.
@@ -63,11 +79,14 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Time for one bundle of rows in milliseconds.
     pub deadline_ms: u64,
+    /// Process function: encoded bytes of one state value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_value_bytes: Option<u64>,
 }
 
 /// One step of a plan. `from` is the JSON pointer of the part of the definition that it comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[serde(tag = "kind", rename_all = "lowercase", rename_all_fields = "camelCase")]
 pub enum Step {
     /// Executes a statement.
     Statement {
@@ -118,6 +137,15 @@ pub enum Step {
         output: WasmOutput,
         /// Put before the names of new columns; with [`WasmOutput::Flag`] the whole name.
         prefix: String,
+        /// Process function: the columns of the input by which it is keyed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        key: Vec<String>,
+        /// Process function: the relations that side outputs become; rows of others are dropped.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        side_outputs: BTreeMap<String, String>,
+        /// What becomes of rows that the function fails on; the job fails when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on_error: Option<StepOnError>,
     },
     /// Writes a relation to a table.
     Insert {
@@ -131,6 +159,18 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         with: Option<BTreeMap<String, String>>,
     },
+}
+
+/// What becomes of rows that a step's function fails on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepOnError {
+    /// The policy.
+    pub policy: ErrorPolicy,
+    /// How often a row is tried again when its failure is transient.
+    pub retries: u32,
+    /// The relation that dead letters become.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relation: Option<String>,
 }
 
 /// What a function's answer does to the row.

@@ -19,7 +19,7 @@ fn outcome(text: &str) -> String {
     let again = parse(&canonical).expect("the canonical form is read");
     assert_eq!(again.job, parsed.job);
     assert_eq!(again.warnings, vec![]);
-    for warning in parsed.warnings.into_iter().chain(warnings(&parsed.job)) {
+    for warning in parsed.warnings.into_iter().chain(warnings(&parsed.job, &Functions::new())) {
         writeln!(out, "warning: {}", place(text, warning.file("job.json"))).unwrap();
     }
     match lower(&parsed.job, &Functions::new()) {

@@ -415,7 +415,7 @@ fn metadata_and_options() {
     let plan = common::plan_of(&text).unwrap();
     expect![[r#"Some(4) 1 {"execution.runtime-mode": "BATCH", "restart-strategy": "none"}"#]]
         .assert_eq(&format!("{:?} {} {:?}", plan.parallelism, plan.name, plan.options));
-    let warnings = flink_wasm_plan::warnings(&flink_wasm_ir::parse(&text).unwrap().job);
+    let warnings = flink_wasm_plan::warnings(&flink_wasm_ir::parse(&text).unwrap().job, &common::functions());
     expect![[r#"
         error[FW0103]: `timeCharacteristic` is not an option of Flink's and is not used
           --> (/metadata/properties/timeCharacteristic)

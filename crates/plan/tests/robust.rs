@@ -93,6 +93,28 @@ proptest! {
     }
 
     #[test]
+    fn any_key_and_condition_are_lowered_or_refused(key in expression(), condition in expression()) {
+        let side = serde_json::json!({"type": "blackhole"});
+        let job = serde_json::json!({
+            "source": {"type": "file", "path": "/in", "format": "json", "schema": "id BIGINT, amount DOUBLE"},
+            "operations": [
+                {"type": "sideOutput", "outputTag": "a", "condition": condition, "sideOutputSink": side},
+                {"type": "groupBy", "key": key}, {"type": "processFunction", "function": "count"},
+            ],
+            "sink": side,
+        });
+        if let Ok(plan) = common::plan_of(&job.to_string()) {
+            for step in &plan.steps {
+                match step {
+                    Step::View { sql, .. } | Step::Assign { sql, .. } => prop_assert!(closed(sql), "{sql}"),
+                    Step::Wasm { key, .. } => prop_assert!(key.iter().all(|k| k == "id" || k == "amount"), "{key:?}"),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    #[test]
     fn any_schema_is_lowered_or_refused(text in "[a-c`'(),;<> \\[\\]ARIOWNTS\\-*/]{0,24}") {
         let job = serde_json::json!({
             "source": {"type": "file", "path": "/in", "format": "json", "schema": text}, "sink": {"type": "blackhole"},

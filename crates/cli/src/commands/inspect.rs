@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use flink_wasm_ir::{Field, FunctionDescriptor};
+use flink_wasm_ir::{Field, FunctionDescriptor, State};
 use serde_json::json;
 
 use super::{Outcome, explain};
@@ -58,7 +58,7 @@ fn bundle(path: &Path) -> Outcome {
 }
 
 fn function(descriptor: &FunctionDescriptor) -> String {
-    let FunctionDescriptor { name, version, kind, description, input, output, parameters } = descriptor;
+    let FunctionDescriptor { name, version, kind, description, input, output, parameters, .. } = descriptor;
     let mut text = format!("name       {name} {version} ({})\n", kind.as_str());
     if !description.is_empty() {
         text += &format!("about      {}\n", description.lines().next().unwrap_or_default());
@@ -73,6 +73,25 @@ fn function(descriptor: &FunctionDescriptor) -> String {
         text += &format!("parameter  {} {} ({default})", parameter.name, parameter.sql_type);
         let about = parameter.description.lines().next().unwrap_or_default();
         text += &if about.is_empty() { "\n".to_owned() } else { format!(": {about}\n") };
+    }
+    text + &keyed(descriptor)
+}
+
+/// What only a process function has.
+fn keyed(descriptor: &FunctionDescriptor) -> String {
+    let mut text = String::new();
+    if !descriptor.key.is_empty() {
+        text += &format!("key        {}\n", fields(&descriptor.key));
+    }
+    for State { name, kind, schema, ttl_ms } in &descriptor.states {
+        let ttl = ttl_ms.map(|ms| format!(", for {ms} ms")).unwrap_or_default();
+        text += &format!("state      {name}: {} of {schema}{ttl}\n", kind.as_str());
+    }
+    for side in &descriptor.side_outputs {
+        text += &format!("side       {}: {}\n", side.name, fields(&side.fields));
+    }
+    if descriptor.timers {
+        text += "timers     yes\n";
     }
     text
 }

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod function;
 mod operation;
 mod sink;
 mod source;
 
+pub use function::*;
 pub use operation::*;
 pub use sink::*;
 pub use source::*;
@@ -57,7 +59,7 @@ macro_rules! always_written {
         fn is_absent(&self) -> bool { false }
     })* };
 }
-always_written!(String, bool, i32, u32, i64, SqlMode, TimeUnit, JoinType);
+always_written!(String, bool, i32, u32, i64, f64, SqlMode, TimeUnit, JoinType, ErrorPolicy, LimiterScope);
 impl<T> Absent for Vec<T> {
     fn is_absent(&self) -> bool {
         false
@@ -152,23 +154,5 @@ records! {
         execution_plan_config: Option<serde_json::Value>,
         /// Third generation; not used.
         optimizer_config: Option<serde_json::Value>,
-    }
-
-    /// A function in the sandbox.
-    pub struct Function {
-        /// Path of the component, from the job definition's folder, or its digest, `sha256:` and 64 hex digits.
-        component: String,
-        /// Values for the function's parameters.
-        parameters: Object,
-        /// Limits on each instance.
-        limits: Option<Limits>,
-    }
-
-    /// Limits on an instance of a function.
-    pub struct Limits {
-        /// Linear memory in bytes; 64 MiB when absent.
-        memory_bytes: Option<u64>,
-        /// Time for one bundle of rows in milliseconds; 10 000 when absent.
-        deadline_ms: Option<u64>,
     }
 }

@@ -1,9 +1,11 @@
 //! Operations. `uid`, on each, is an addition of flink-wasm.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Object, Properties, Sink, Source, properties, records, tagged};
+use super::{Object, OnError, Properties, Sink, Source, properties, records, tagged};
 
 tagged! {
     /// One step of a job.
@@ -250,6 +252,10 @@ records! {
         state_keys: Vec<String>,
         /// Timers that it uses.
         timer_names: Vec<String>,
+        /// Addition of flink-wasm: where the rows of side outputs go; rows of others are dropped.
+        side_outputs: BTreeMap<String, Sink>,
+        /// Addition of flink-wasm: instead of the function's own.
+        on_error: Option<OnError>,
         /// Options.
         #[serde(deserialize_with = "properties")]
         properties: Properties,

@@ -262,6 +262,15 @@ impl<'a> Lowering<'a> {
             let prefix = format!("__call_{}_{number}_", place.index + 1);
             let descriptor = &function.descriptor;
             let (output, column, label) = match (descriptor.kind, descriptor.output.as_slice()) {
+                (FunctionKind::Process, _) => {
+                    let alone = Alone { name, function, bare: false };
+                    return Err(spanned(
+                        process_in_expression(&alone),
+                        &expression.tokens,
+                        call.name,
+                        call.close,
+                    ));
+                }
                 (FunctionKind::Filter, _) => (WasmOutput::Flag, prefix.clone(), name.to_owned()),
                 (FunctionKind::Map, [only]) => {
                     (WasmOutput::Append, format!("{prefix}{}", only.name), only.name.clone())
@@ -368,7 +377,11 @@ impl<'a> Lowering<'a> {
 
     /// FW0204 where a function of one kind stands for one of the other.
     pub(super) fn wrong_kind(&self, alone: &Alone<'_>, expression: &Expression) -> Diagnostic {
+        let last = expression.tokens.len() - 1;
         let (is, help) = match alone.function.descriptor.kind {
+            FunctionKind::Process => {
+                return spanned(process_in_expression(alone), &expression.tokens, 0, last);
+            }
             FunctionKind::Map => {
                 ("a map function", "a filter function; compare its value, or use it in a `map` operation")
             }
@@ -382,8 +395,16 @@ impl<'a> Lowering<'a> {
             format!("`{}` is {is} and can't be the whole of this operation", alone.name),
         )
         .help(format!("this operation needs {help}"));
-        spanned(problem, &expression.tokens, 0, expression.tokens.len() - 1)
+        spanned(problem, &expression.tokens, 0, last)
     }
+}
+
+fn process_in_expression(alone: &Alone<'_>) -> Diagnostic {
+    let message = format!("`{}` is a process function and can't be called in an expression", alone.name);
+    Diagnostic::new(Code::TypeMismatch, message).help(format!(
+        "run it by an operation: {{\"type\": \"processFunction\", \"function\": \"{}\"}} behind a `groupBy`",
+        alone.name
+    ))
 }
 
 /// Whether a map function can stand where a condition is wanted.

@@ -20,12 +20,21 @@ impl Lowering<'_> {
         }
     }
 
-    fn try_filter(&mut self, place: &Place, text: &str, input: Relation) -> Result<Relation, Diagnostic> {
+    /// The rows of `input` for which the condition `text` is true.
+    pub(super) fn try_filter(
+        &mut self,
+        place: &Place,
+        text: &str,
+        input: Relation,
+    ) -> Result<Relation, Diagnostic> {
         let mut expression = Expression::read(text)?.normalized();
         let alone = self.alone(&expression, &input);
         if let Some(alone) = &alone
-            && alone.function.descriptor.kind == FunctionKind::Map
-            && (alone.bare || !gives_boolean(alone.function))
+            && match alone.function.descriptor.kind {
+                FunctionKind::Map => alone.bare || !gives_boolean(alone.function),
+                FunctionKind::Filter => false,
+                FunctionKind::Process => true,
+            }
         {
             return Err(self.wrong_kind(alone, &expression));
         }

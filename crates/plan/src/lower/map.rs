@@ -33,7 +33,7 @@ impl Lowering<'_> {
         }
         let mut expression = expression.normalized();
         if let Some(alone) = self.alone(&expression, &input) {
-            if alone.function.descriptor.kind == FunctionKind::Filter {
+            if alone.function.descriptor.kind != FunctionKind::Map {
                 return Err(self.wrong_kind(&alone, &expression));
             }
             let (row, columns) = (WasmOutput::Replace, WasmOutput::Append);

@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use flink_wasm_diagnostic::{Code, Diagnostic, nearest};
 use flink_wasm_ir::{JobDefinition, Operation};
 
-use crate::check::plan_function;
+use crate::check::{function_pointer, plan_function, without_parameters};
 use crate::ddl::Column;
 use crate::plan::{Plan, PlanFunction, Step, WasmOutput};
 use crate::{Function, Functions};
+use process::OnFailure;
 
 mod call;
+mod declared;
 mod filter;
 mod map;
 mod options;
+mod process;
 mod sink;
 mod source;
 mod statements;
@@ -28,7 +31,7 @@ pub use options::warnings;
 pub fn lower(job: &JobDefinition, functions: &Functions) -> Result<Plan, Vec<Diagnostic>> {
     let mut lowering = Lowering::new(job, functions);
     lowering.check_functions();
-    let options = lowering.options();
+    lowering.options = lowering.options();
     lowering.check_uids();
     let mut relation = lowering.source();
     for (index, operation) in job.operations.iter().enumerate() {
@@ -36,14 +39,23 @@ pub fn lower(job: &JobDefinition, functions: &Functions) -> Result<Plan, Vec<Dia
         relation = match operation {
             Operation::Filter(filter) => lowering.filter(&place, filter, relation),
             Operation::Map(map) => lowering.map(&place, map, relation),
+            Operation::ProcessFunction(process) => lowering.process(&place, process, relation),
+            Operation::SideOutput(side) => lowering.side_output(&place, side, relation),
+            // The process function looks at them.
+            Operation::GroupBy(_) if declared::grouped(job, index).is_some() => relation,
+            Operation::State(_) | Operation::Timer(_) | Operation::Retry(_)
+                if declared::owner(job, index).is_some() =>
+            {
+                relation
+            }
             other => {
-                lowering.unsupported(&place.from, format!("operation `{}`", other.type_name()));
+                lowering.unsupported_operation(&place, other);
                 Relation { columns: None, ..relation }
             }
         };
     }
     lowering.sink(relation);
-    lowering.finish(options)
+    lowering.finish()
 }
 
 /// A table or view, and its columns as far as they are known.
@@ -77,7 +89,11 @@ struct Place {
 
 impl Place {
     fn new(index: usize, operation: &Operation) -> Self {
-        let name = format!("{}_{}", operation.type_name(), index + 1);
+        let kind = match operation {
+            Operation::ProcessFunction(_) => "process",
+            other => other.type_name(),
+        };
+        let name = format!("{kind}_{}", index + 1);
         let uid = operation.uid().map_or_else(|| name.clone(), str::to_owned);
         Self { index, from: format!("/operations/{index}"), name, uid }
     }
@@ -98,6 +114,8 @@ struct Lowering<'a> {
     problems: Vec<Diagnostic>,
     /// Names of tables and views that SQL statements of the job make.
     taken: Vec<String>,
+    /// Flink options of the job.
+    options: BTreeMap<String, String>,
 }
 
 impl<'a> Lowering<'a> {
@@ -110,10 +128,11 @@ impl<'a> Lowering<'a> {
             used: BTreeMap::new(),
             problems: Vec::new(),
             taken: Vec::new(),
+            options: BTreeMap::new(),
         }
     }
 
-    fn finish(self, options: BTreeMap<String, String>) -> Result<Plan, Vec<Diagnostic>> {
+    fn finish(self) -> Result<Plan, Vec<Diagnostic>> {
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
@@ -121,7 +140,7 @@ impl<'a> Lowering<'a> {
             version: Plan::VERSION,
             name: self.job.name().to_owned(),
             parallelism: self.job.metadata.parallelism,
-            options,
+            options: self.options,
             functions: self.used,
             steps: self.steps,
             relations: BTreeMap::new(),
@@ -134,6 +153,15 @@ impl<'a> Lowering<'a> {
 
     fn unsupported(&mut self, pointer: &str, what: impl std::fmt::Display) {
         self.problem(Code::UnsupportedPart, pointer, format!("{what} can't be run yet"));
+    }
+
+    fn unsupported_operation(&mut self, place: &Place, operation: &Operation) {
+        let message = format!("operation `{}` can't be run yet", operation.type_name());
+        let problem = Diagnostic::new(Code::UnsupportedPart, message).pointer(&place.from);
+        self.problems.push(match declared::help(operation) {
+            Some(help) => problem.help(help),
+            None => problem,
+        });
     }
 
     /// A name for a relation that no statement of the job has taken.
@@ -160,13 +188,23 @@ impl<'a> Lowering<'a> {
         }
         for (name, function) in self.functions {
             undeclared.component.clone_from(&function.component);
-            match plan_function(name, self.job.functions.get(name).unwrap_or(&undeclared), function) {
+            let declared = self.job.functions.get(name).unwrap_or(&undeclared);
+            // An operation that runs it may give parameters too, and checks them then.
+            let planned = if self.is_run_by_operation(name) {
+                let mut problems = Vec::new();
+                let planned = without_parameters(name, declared, function, &mut problems);
+                if problems.is_empty() { Ok(planned) } else { Err(problems) }
+            } else {
+                plan_function(name, declared, function)
+            };
+            match planned {
                 Ok(planned) => {
                     self.planned.insert(name.clone(), planned);
                 }
                 Err(problems) => self.problems.extend(problems),
             }
         }
+        crate::limiters::check_shared(self.job, &mut self.problems);
     }
 
     fn check_uids(&mut self) {
@@ -182,10 +220,7 @@ impl<'a> Lowering<'a> {
 
     /// The function that a name in an expression means: as it is written, or else without regard to case.
     fn function(&self, name: &str) -> Option<(&'a str, &'a Function)> {
-        let exact = self.functions.get_key_value(name);
-        let found =
-            exact.or_else(|| self.functions.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)))?;
-        Some((found.0.as_str(), found.1))
+        find_function(self.functions, name)
     }
 
     fn view(
@@ -222,6 +257,10 @@ impl<'a> Lowering<'a> {
                 columns
             }),
         };
+        let given = self.job.functions.get(function).and_then(|declared| declared.on_error.as_ref());
+        let pointer = format!("{}/onError", function_pointer(function));
+        let failed = given.map(|given| OnFailure { given, pointer, retries: given.retries });
+        let (on_error, letters) = self.on_error(&name, failed);
         self.steps.push(Step::Wasm {
             from: place.from.clone(),
             name: name.clone(),
@@ -231,7 +270,11 @@ impl<'a> Lowering<'a> {
             arguments,
             output,
             prefix,
+            key: Vec::new(),
+            side_outputs: BTreeMap::new(),
+            on_error,
         });
+        self.dead_letters(letters);
         Relation { name, columns }
     }
 }
@@ -245,6 +288,12 @@ struct Wasm<'a> {
     arguments: Option<Vec<String>>,
     output: WasmOutput,
     prefix: String,
+}
+
+fn find_function<'a>(functions: &'a Functions, name: &str) -> Option<(&'a str, &'a Function)> {
+    let exact = functions.get_key_value(name);
+    let found = exact.or_else(|| functions.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)))?;
+    Some((found.0.as_str(), found.1))
 }
 
 /// Replaces the column of the same name, or adds one.

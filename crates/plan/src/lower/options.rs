@@ -6,6 +6,7 @@ use flink_wasm_diagnostic::{Code, Diagnostic};
 use flink_wasm_ir::{JobDefinition, Source, SqlMode};
 
 use super::Lowering;
+use crate::Functions;
 
 /// Options of Flink, and ours, that a job may set.
 const PREFIXES: &[&str] = &[
@@ -27,8 +28,8 @@ pub(super) fn is_option(key: &str) -> bool {
     key == "restart-strategy" || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
 }
 
-/// What a job says and its run will not look at.
-pub fn warnings(job: &JobDefinition) -> Vec<Diagnostic> {
+/// What a job says and its run will not look at, and rows of it that go nowhere.
+pub fn warnings(job: &JobDefinition, functions: &Functions) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
     let mut unused = |pointer: &str, key: &str| {
         let escaped = flink_wasm_ir::pointer_segment(&key);
@@ -49,6 +50,7 @@ pub fn warnings(job: &JobDefinition) -> Vec<Diagnostic> {
             unused("/source/properties", key);
         }
     }
+    warnings.extend(super::process::dropped_side_outputs(job, functions));
     warnings
 }
 

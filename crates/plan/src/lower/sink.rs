@@ -1,4 +1,4 @@
-//! Sinks: one INSERT into a table that is declared, or made of the rows' own columns.
+//! Sinks: an INSERT each into a table that is declared, or made of the rows' own columns.
 
 use std::collections::BTreeMap;
 
@@ -10,56 +10,68 @@ use crate::plan::Step;
 use crate::quote;
 
 impl Lowering<'_> {
+    /// The job's own sink.
     pub(super) fn sink(&mut self, relation: Relation) {
-        let with = match &self.job.sink {
-            None if self.job.operations.is_empty() => return,
+        match &self.job.sink {
+            None if self.job.operations.is_empty() => {}
             None => {
                 self.problem(Code::MissingPart, "/sink", "the job has operations and no sink for their rows");
-                return;
             }
-            Some(Sink::Console(console)) => {
+            Some(sink) => self.insert("/sink", "sink", sink, relation),
+        }
+    }
+
+    /// Writes a relation to the sink at `pointer`, through a table of the name `wanted`.
+    pub(super) fn insert(&mut self, pointer: &str, wanted: &str, sink: &Sink, relation: Relation) {
+        let with = match sink {
+            Sink::Console(console) => {
                 if !console.format.eq_ignore_ascii_case("json") {
                     self.unsupported(
-                        "/sink/format",
+                        &format!("{pointer}/format"),
                         format!("format `{}` of a console sink", console.format),
                     );
                 }
                 options(&[("connector", "flink-wasm-console")])
             }
-            Some(Sink::Blackhole(_)) => options(&[("connector", "blackhole")]),
-            Some(Sink::File(file)) => match self.file_sink(file, &relation) {
+            Sink::Blackhole(_) => options(&[("connector", "blackhole")]),
+            Sink::File(file) => match self.file_sink(pointer, file, &relation) {
                 Ok(with) => with,
                 Err(()) => return,
             },
-            Some(other) => {
-                self.unsupported("/sink", format!("sink `{}`", other.type_name()));
+            other => {
+                self.unsupported(pointer, format!("sink `{}`", other.type_name()));
                 return;
             }
         };
-        let table = self.free_name("sink");
-        let with = match (&self.job.sink, with) {
-            (Some(Sink::File(FileSink { schema: Some(text), .. })), with) => {
-                let Some(schema) = self.declared_schema("/sink/schema", text) else { return };
+        let table = self.free_name(wanted);
+        let with = match (sink, with) {
+            (Sink::File(FileSink { schema: Some(text), .. }), with) => {
+                let Some(schema) = self.declared_schema(&format!("{pointer}/schema"), text) else { return };
                 let sql = format!(
                     "CREATE TEMPORARY TABLE {} (\n{}\n) {}",
                     quote::identifier(&table),
                     schema.sql,
                     quote::options(with.iter().map(|(k, v)| (k.as_str(), v.as_str())))
                 );
-                self.steps.push(Step::Statement { from: "/sink".into(), sql });
+                self.steps.push(Step::Statement { from: pointer.to_owned(), sql });
                 None
             }
             (_, with) => Some(with),
         };
-        self.steps.push(Step::Insert { from: "/sink".into(), table, input: relation.name, with });
+        self.steps.push(Step::Insert { from: pointer.to_owned(), table, input: relation.name, with });
     }
 
     /// Options of the sink's table.
-    fn file_sink(&mut self, file: &FileSink, relation: &Relation) -> Result<BTreeMap<String, String>, ()> {
+    fn file_sink(
+        &mut self,
+        pointer: &str,
+        file: &FileSink,
+        relation: &Relation,
+    ) -> Result<BTreeMap<String, String>, ()> {
         if file.path.trim().is_empty() {
-            self.problem(Code::MissingPart, "/sink/path", "the file sink has no path");
+            self.problem(Code::MissingPart, &format!("{pointer}/path"), "the file sink has no path");
         }
-        self.own_options("/sink/properties", &file.properties);
+        self.own_options(&format!("{pointer}/properties"), &file.properties);
         let format = match file.format.to_ascii_lowercase().as_str() {
             "json" => "json",
             "csv" => "csv",
@@ -67,12 +79,12 @@ impl Lowering<'_> {
                 if let Some(columns) = relation.columns.as_ref().filter(|columns| columns.len() != 1) {
                     let message =
                         format!("format `text` writes one column, but the rows have {}", columns.len());
-                    self.problem(Code::TypeMismatch, "/sink/format", message);
+                    self.problem(Code::TypeMismatch, &format!("{pointer}/format"), message);
                 }
                 "raw"
             }
             other => {
-                self.unsupported("/sink/format", format!("format `{other}` of a file sink"));
+                self.unsupported(&format!("{pointer}/format"), format!("format `{other}` of a file sink"));
                 return Err(());
             }
         };
@@ -85,7 +97,7 @@ impl Lowering<'_> {
                     Code::UnknownColumn,
                     format!("the rows have no column `{}` for the sink", column.name),
                 )
-                .pointer("/sink/schema")
+                .pointer(format!("{pointer}/schema"))
                 .note(format!("columns: {}", names.join(", ")));
                 self.problems.push(match nearest(&column.name, names.iter().copied()) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),

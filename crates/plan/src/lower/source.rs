@@ -106,6 +106,12 @@ impl Lowering<'_> {
         let expression = match self.job.operations.first()? {
             Operation::Filter(filter) => &filter.expression,
             Operation::Map(map) => &map.expression,
+            Operation::GroupBy(_) => {
+                let process = super::declared::grouped(self.job, 0)?;
+                let Operation::ProcessFunction(process) = &self.job.operations[process] else { return None };
+                let (_, function) = self.function(process.process_type.trim())?;
+                return Some(function.descriptor.input.clone());
+            }
             _ => return None,
         };
         self.whole_row_function(expression).map(|function| function.descriptor.input.clone())

@@ -1,7 +1,9 @@
 //! Functions that tests call, and how what was lowered is shown.
 #![allow(dead_code)] // each test file uses a part
 
-use flink_wasm_ir::{Field, FunctionDescriptor, FunctionKind, Parameter, parse, place};
+use flink_wasm_ir::{
+    Field, FunctionDescriptor, FunctionKind, Parameter, SideOutput, State, StateKind, parse, place,
+};
 use flink_wasm_plan::{Function, Functions, Plan, lower};
 use serde_json::{Value, json};
 
@@ -23,11 +25,48 @@ fn function(
         input: fields(input),
         output: fields(output),
         parameters: Vec::new(),
+        key: Vec::new(),
+        states: Vec::new(),
+        side_outputs: Vec::new(),
+        timers: false,
     };
     (name.into(), Function { component: format!("sha256:{}", "0".repeat(64)), descriptor })
 }
 
-/// `tax(amount) -> total` with a parameter, `split(a, b) -> x, y`, `valid(amount)`, `decode(payload BYTES) -> id, name`.
+/// The process function `sessions`: everything that one can declare.
+fn sessions() -> (String, Function) {
+    let mut sessions = function(
+        "sessions",
+        FunctionKind::Process,
+        &[("id", "BIGINT NOT NULL"), ("amount", "DOUBLE")],
+        &[("id", "BIGINT NOT NULL"), ("total", "DOUBLE NOT NULL")],
+    );
+    let state = |name: &str, kind, schema: &str, ttl_ms| State {
+        name: name.into(),
+        kind,
+        schema: schema.into(),
+        ttl_ms,
+    };
+    let side = |name: &str| SideOutput { name: name.into(), fields: fields(&[("id", "BIGINT NOT NULL")]) };
+    let descriptor = &mut sessions.1.descriptor;
+    descriptor.key = fields(&[("id", "BIGINT NOT NULL")]);
+    descriptor.states = vec![
+        state("clicks", StateKind::Value, "v1:i64", Some(3_600_000)),
+        state("seen", StateKind::Map, "v1:map<i64,string>", None),
+    ];
+    descriptor.side_outputs = vec![side("late"), side("odd")];
+    descriptor.timers = true;
+    descriptor.parameters = vec![Parameter {
+        name: "gap".into(),
+        sql_type: "BIGINT NOT NULL".into(),
+        default: Some(json!(9)),
+        description: "milliseconds".into(),
+    }];
+    sessions
+}
+
+/// `tax(amount) -> total` with a parameter, `split(a, b) -> x, y`, `valid(amount)`, `decode(payload BYTES) -> id, name`;
+/// `sessions`, and `count`, which declares nothing.
 pub(crate) fn functions() -> Functions {
     let mut tax =
         function("tax", FunctionKind::Map, &[("amount", "DOUBLE NOT NULL")], &[("total", "DOUBLE NOT NULL")]);
@@ -39,6 +78,8 @@ pub(crate) fn functions() -> Functions {
     }];
     Functions::from([
         tax,
+        sessions(),
+        function("count", FunctionKind::Process, &[("amount", "DOUBLE")], &[("n", "BIGINT NOT NULL")]),
         function(
             "split",
             FunctionKind::Map,
