@@ -33,9 +33,23 @@ impl Drop for Process {
     }
 }
 
+impl Process {
+    /// Sends a signal by name, such as `STOP`.
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -{name} {}", self.0.id());
+    }
+
+    /// Ends it as a crash would, and waits until it is gone.
+    fn kill(&mut self) {
+        self.0.kill().expect("it was running");
+        self.0.wait().expect("it is our child");
+    }
+}
+
 /// A running sidecar.
 pub struct Sidecar {
-    _process: Process,
+    process: Process,
     folder: tempfile::TempDir,
     /// Address of its health endpoints, `127.0.0.1:port`.
     pub health: String,
@@ -46,9 +60,15 @@ impl Sidecar {
     pub fn start() -> Sidecar {
         // Short, because the path of a unix socket holds at most 107 bytes.
         let folder = tempfile::Builder::new().prefix("fw-").tempdir().expect("a folder");
-        let mut command = Command::new(crate::flink_wasm());
-        command.arg("sidecar").arg("--socket").arg(folder.path().join("s.sock"));
-        command.arg("--cache-dir").arg(folder.path().join("cache")).args(["--health-addr", "127.0.0.1:0"]);
+        let (process, health) = Self::spawn(folder.path());
+        Sidecar { process, folder, health }
+    }
+
+    /// The program itself and not `flink-wasm sidecar`, so that a signal reaches the process that runs the functions.
+    fn spawn(folder: &Path) -> (Process, String) {
+        let mut command = Command::new(root().join("target/release/flink-wasm-sidecar"));
+        command.arg("--socket").arg(folder.join("s.sock"));
+        command.arg("--cache-dir").arg(folder.join("cache")).args(["--health-addr", "127.0.0.1:0"]);
         command.stdout(Stdio::piped()).stderr(log_file("sidecar"));
         let mut process = Process(command.spawn().expect("the sidecar starts"));
         let mut ready = String::new();
@@ -56,12 +76,72 @@ impl Sidecar {
         BufReader::new(stdout).read_line(&mut ready).expect("the sidecar says that it is ready");
         let ready: Value = serde_json::from_str(&ready).unwrap_or_else(|_| panic!("not ready: {ready:?}"));
         let health = ready["health"].as_str().expect("a health address").to_owned();
-        Sidecar { _process: process, folder, health }
+        (process, health)
     }
 
     /// Where it listens.
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join("s.sock")
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again at the same socket, as whatever watches over it would.
+    pub fn restart(&mut self) {
+        (self.process, self.health) = Self::spawn(self.folder.path());
+    }
+
+    /// Stops it where it stands; it neither answers nor ends.
+    pub fn freeze(&self) {
+        self.process.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.process.signal("CONT");
+    }
+}
+
+/// How the Java processes of a cluster are started.
+struct Launcher {
+    version: String,
+    home: PathBuf,
+    settings: Vec<String>,
+    socket: PathBuf,
+    started: u32,
+}
+
+impl Launcher {
+    fn job_manager(&mut self) -> Process {
+        let class = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint";
+        self.start("job-manager", &["-Xmx512m"], class)
+    }
+
+    fn task_manager(&mut self) -> Process {
+        let memory = ["-Xms640m", "-Xmx640m", "-XX:MaxDirectMemorySize=256m", "-XX:MaxMetaspaceSize=256m"];
+        self.start("task-manager", &memory, "org.apache.flink.runtime.taskexecutor.TaskManagerRunner")
+    }
+
+    fn start(&mut self, name: &str, memory: &[&str], class: &str) -> Process {
+        let mut java = Command::new("java");
+        java.args(OPENS.split_whitespace()).args(memory);
+        java.arg(format!(
+            "-Dlog4j.configurationFile=file:{}",
+            root().join("flink/flink-home/conf/log4j.properties").display()
+        ));
+        java.arg("-cp").arg(format!("{}/lib/*", self.home.display())).arg(class);
+        java.arg("--configDir").arg(root().join("flink/flink-home/conf"));
+        for setting in &self.settings {
+            java.arg("-D").arg(setting);
+        }
+        java.env("FLINK_WASM_SIDECAR_SOCKET", &self.socket);
+        self.started += 1;
+        let log = format!("{name}-{}-{}", self.version, self.started);
+        java.stdout(log_file(&format!("{log}-out"))).stderr(log_file(&log));
+        Process(java.spawn().expect("java starts"))
     }
 }
 
@@ -69,6 +149,7 @@ impl Sidecar {
 pub struct Cluster {
     task_manager: Process,
     job_manager: Process,
+    launcher: Launcher,
     /// The sidecar beside the task manager.
     pub sidecar: Sidecar,
     /// REST address.
@@ -79,45 +160,29 @@ pub struct Cluster {
 impl Cluster {
     /// Starts a cluster of a Flink version and waits until its slots are there.
     pub fn start(version: &str) -> Cluster {
-        let home = flink_home(version);
         let sidecar = Sidecar::start();
         let folder = tempfile::tempdir().expect("a folder");
         let (rest, rpc) = (free_port(), free_port());
-        let settings = [
+        let settings = vec![
             format!("rest.port={rest}"),
             format!("rest.bind-port={rest}"),
             format!("jobmanager.rpc.port={rpc}"),
             format!("io.tmp.dirs={}", folder.path().display()),
             "heartbeat.timeout=60000".to_owned(),
         ];
-        let start = |name: &str, memory: &[&str], class: &str| {
-            let mut java = Command::new("java");
-            java.args(OPENS.split_whitespace()).args(memory);
-            java.arg(format!(
-                "-Dlog4j.configurationFile=file:{}",
-                root().join("flink/flink-home/conf/log4j.properties").display()
-            ));
-            java.arg("-cp").arg(format!("{}/lib/*", home.display())).arg(class);
-            java.arg("--configDir").arg(root().join("flink/flink-home/conf"));
-            for setting in &settings {
-                java.arg("-D").arg(setting);
-            }
-            java.env("FLINK_WASM_SIDECAR_SOCKET", sidecar.socket());
-            java.stdout(log_file(&format!("{name}-{version}-out")))
-                .stderr(log_file(&format!("{name}-{version}")));
-            Process(java.spawn().expect("java starts"))
+        let mut launcher = Launcher {
+            version: version.to_owned(),
+            home: flink_home(version),
+            settings,
+            socket: sidecar.socket(),
+            started: 0,
         };
-        let job_manager = start(
-            "job-manager",
-            &["-Xmx512m"],
-            "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint",
-        );
-        let memory = ["-Xms640m", "-Xmx640m", "-XX:MaxDirectMemorySize=256m", "-XX:MaxMetaspaceSize=256m"];
-        let task_manager =
-            start("task-manager", &memory, "org.apache.flink.runtime.taskexecutor.TaskManagerRunner");
+        let job_manager = launcher.job_manager();
+        let task_manager = launcher.task_manager();
         let cluster = Cluster {
             task_manager,
             job_manager,
+            launcher,
             sidecar,
             url: format!("http://127.0.0.1:{rest}"),
             _folder: folder,
@@ -130,12 +195,23 @@ impl Cluster {
         cluster
     }
 
+    /// Ends the task manager as a crash would.
+    pub fn kill_task_manager(&mut self) {
+        self.task_manager.kill();
+    }
+
+    /// Starts another task manager in place of the one that was killed.
+    pub fn restart_task_manager(&mut self) {
+        self.task_manager = self.launcher.task_manager();
+    }
+
     /// `GET` of a REST path.
     pub fn get(&self, path: &str) -> Value {
         self.try_get(path).unwrap_or_else(|| panic!("no answer to {path}"))
     }
 
-    fn try_get(&self, path: &str) -> Option<Value> {
+    /// `GET` of a REST path; `None` when there is no answer, or none in JSON.
+    pub fn try_get(&self, path: &str) -> Option<Value> {
         let client = reqwest::blocking::Client::builder().no_proxy().build().ok()?;
         client.get(format!("{}{path}", self.url)).send().ok()?.json().ok()
     }

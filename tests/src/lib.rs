@@ -83,3 +83,16 @@ pub fn build_samples(names: &[&str]) {
 pub fn component(name: &str) -> PathBuf {
     root().join("target/flink-wasm").join(format!("{}.wasm", name.replace('-', "_")))
 }
+
+/// The files that a job's file sink has committed, in order of their names. What a crash left unfinished begins with a dot.
+pub fn committed_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        assert!(name.starts_with("part-") || name.starts_with('.'), "{name} is no file of a sink");
+        name.starts_with("part-")
+    });
+    files.sort();
+    files
+}

@@ -29,6 +29,18 @@ pub(crate) fn name(field: &Field) -> (Ident, String) {
     (ident, name)
 }
 
+/// `UserEngagement` becomes `user_engagement`.
+pub(crate) fn snake_case(name: &str) -> String {
+    let mut text = String::new();
+    for character in name.chars() {
+        if character.is_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.extend(character.to_lowercase());
+    }
+    text
+}
+
 /// The fields of a struct with named fields.
 pub(crate) fn named_fields(input: &DeriveInput, what: &str) -> syn::Result<Vec<Field>> {
     let error = |message: String| Err(syn::Error::new_spanned(&input.ident, message));

@@ -303,6 +303,10 @@ fn generate(kind: Kind, item: &ItemFn, name: &str, function: &Function) -> Token
                     input: #input,
                     output: #output_fields,
                     parameters: <#parameters as ::flink_wasm::Parameters>::describe(),
+                    key: ::std::vec::Vec::new(),
+                    states: ::std::vec::Vec::new(),
+                    side_outputs: ::std::vec::Vec::new(),
+                    timers: false,
                 }
             }
 

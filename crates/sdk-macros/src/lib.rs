@@ -5,8 +5,11 @@ use proc_macro::TokenStream;
 
 mod attributes;
 mod function;
+mod outputs;
 mod parameters;
+mod process;
 mod row;
+mod state;
 
 /// Makes a row of a struct with named fields: for a function's input and output, and nested as a `ROW`.
 ///
@@ -50,6 +53,40 @@ pub fn map(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn filter(arguments: TokenStream, item: TokenStream) -> TokenStream {
     function::expand(function::Kind::Filter, arguments.into(), item.into()).into()
+}
+
+/// Makes a process function of the `impl` of a struct with `#[derive(State)]`: rows and timers of keys in, any number of rows out.
+///
+/// * `fn process(&self, row: Row<'_>, ctx: &KeyedContext<K>, out: &mut O)` takes a row. `K` is the type of the key: a single value,
+///   a struct with `#[derive(Row)]` for several columns, or `()` when it is not read. `O` is a `Collector<T>`, or a
+///   struct with `#[derive(Outputs)]`. It returns nothing, or `Result<(), E>` with any error that implements `Display`.
+/// * `fn on_timer(&self, timer: Timer, ctx: &KeyedContext<K>, out: &mut O)` takes a timer that fired. Only a function that has it may
+///   register timers.
+/// * `fn open(params: &P) -> Self`, or `-> Result<Self, E>`, makes the function; without it `Default` does.
+///
+/// `#[process(name = "..")]` names the function, where that is not the struct's name in snake case. The doc comment of the `impl`
+/// becomes the description. Other methods stay as they are.
+#[proc_macro_attribute]
+pub fn process(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    process::expand(arguments.into(), item.into()).into()
+}
+
+/// Makes the struct of a process function: its fields with `#[state]` are handles of keyed state, such as `ValueState<i64>`, the
+/// others are whatever `open` makes of the parameters.
+///
+/// * `#[state(ttl = "1 h")]`: a value ends so long after it was written last. Units: `ms`, `s`, `min`, `h`, `d`.
+/// * `#[state(name = "..")]`: the name in Flink's state backend, where it is not the field's.
+#[proc_macro_derive(State, attributes(state))]
+pub fn derive_state(input: TokenStream) -> TokenStream {
+    expand(syn::parse(input).and_then(state::derive))
+}
+
+/// Makes the outputs of a process function of a struct of collectors: the first is the main output, the others are side outputs.
+///
+/// `#[output(name = "..")]` names a side output, where that is not the field's name.
+#[proc_macro_derive(Outputs, attributes(output))]
+pub fn derive_outputs(input: TokenStream) -> TokenStream {
+    expand(syn::parse(input).and_then(outputs::derive))
 }
 
 fn expand(result: syn::Result<proc_macro2::TokenStream>) -> TokenStream {

@@ -2,7 +2,8 @@
 //!
 //! The worlds of `wit/` are put together from three smaller ones, because every generated export macro is public at the
 //! root of this crate and may be defined there once only. A component built from `common` and `mapping` has just the
-//! imports and exports of the world `map-function`, one from `common` and `filtering` those of `filter-function`.
+//! imports and exports of the world `map-function`, one from `common` and `filtering` those of `filter-function`, from
+//! `common` and `processing` those of `process-function`.
 #![allow(unsafe_code, unreachable_pub, missing_docs, clippy::all)]
 
 pub mod common {
@@ -63,6 +64,28 @@ pub mod filter {
         pub_export_macro: true,
         export_macro_name: "export_filter",
         default_bindings_module: "::flink_wasm::__rt::bindings::filter",
+        runtime_path: "::flink_wasm::__rt::wit_bindgen::rt",
+        generate_all,
+        disable_run_ctors_once_workaround: true,
+    });
+}
+
+pub mod process {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package flink-wasm:sdk;
+            world processing {
+                import flink-wasm:udf/effects@0.1.0;
+                import flink-wasm:udf/elements@0.1.0;
+                export flink-wasm:udf/processor@0.1.0;
+            }
+        ",
+        world: "flink-wasm:sdk/processing",
+        with: { "flink-wasm:udf/types@0.1.0": crate::bindings::common::flink_wasm::udf::types },
+        pub_export_macro: true,
+        export_macro_name: "export_process",
+        default_bindings_module: "::flink_wasm::__rt::bindings::process",
         runtime_path: "::flink_wasm::__rt::wit_bindgen::rt",
         generate_all,
         disable_run_ctors_once_workaround: true,

@@ -20,10 +20,10 @@ pub enum Level {
 
 /// The host, as a function sees it. There is no clock, file, socket or random number: given the same calls a function
 /// does the same again, which is why a batch can safely be run again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Context {
     #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) memory: std::cell::RefCell<crate::testing::Memory>,
+    pub(crate) memory: std::rc::Rc<std::cell::RefCell<crate::testing::Memory>>,
     #[cfg(target_arch = "wasm32")]
     _host: (),
 }
@@ -57,6 +57,29 @@ impl Context {
     /// Writes a line at level error.
     pub fn error(&self, message: impl Display) {
         self.log(Level::Error, message);
+    }
+
+    /// A rate limiter that the job declares under this name, in `rateLimiters` of the function.
+    pub fn rate_limiter<'a>(&'a self, name: &'a str) -> RateLimiter<'a> {
+        RateLimiter { context: self, name }
+    }
+}
+
+/// A token bucket that functions share, as the job says. It lives outside of the function and is not part of a batch:
+/// what was taken stays taken when the batch is run again.
+#[derive(Clone, Copy, Debug)]
+pub struct RateLimiter<'a> {
+    context: &'a Context,
+    name: &'a str,
+}
+
+impl RateLimiter<'_> {
+    /// Takes so many permits at once, or none. Never waits. False also for a number above the burst.
+    ///
+    /// # Panics
+    /// When the job declares no limiter of this name.
+    pub fn try_acquire(&self, permits: u32) -> bool {
+        self.context.try_acquire(self.name, permits)
     }
 }
 
@@ -100,6 +123,10 @@ mod host {
         pub fn gauge_set(&self, name: &str, value: f64) {
             host::gauge_set(name, value);
         }
+
+        pub(super) fn try_acquire(&self, limiter: &str, permits: u32) -> bool {
+            host::try_acquire(limiter, permits)
+        }
     }
 }
 
@@ -130,6 +157,16 @@ mod memory {
         /// Sets a gauge, visible in Flink as `wasm.<function>.<name>`.
         pub fn gauge_set(&self, name: &str, value: f64) {
             self.memory.borrow_mut().gauges.insert(name.into(), value);
+        }
+
+        pub(super) fn try_acquire(&self, limiter: &str, permits: u32) -> bool {
+            let mut memory = self.memory.borrow_mut();
+            let Some(left) = memory.permits.get_mut(limiter) else {
+                panic!("no rate limiter is named `{limiter}`: a test gives permits with `set_permits`")
+            };
+            let granted = permits <= *left;
+            *left -= if granted { permits } else { 0 };
+            granted
         }
     }
 }

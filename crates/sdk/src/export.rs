@@ -1,13 +1,17 @@
-//! The exports of a component. They exist in components only; `#[map]` and `#[filter]` expand them once in a crate.
+//! The exports of a component. They exist in components only; `#[map]`, `#[filter]` and `#[process]` expand them once in a crate.
 
 use std::cell::RefCell;
 
 use crate::Context;
-use crate::batch::{Batch, RowFailure};
+use crate::batch::{Batch, Column, RowFailure};
 use crate::bindings::common::exports::flink_wasm::udf::descriptor as exported;
 use crate::bindings::common::flink_wasm::udf::context as host;
 use crate::bindings::map::flink_wasm::udf::collector;
+use crate::bindings::process::exports::flink_wasm::udf::processor;
+use crate::bindings::process::flink_wasm::udf::{effects, elements};
 use crate::function::{Descriptor, FilterFunction, Kind, MapFunction};
+use crate::process::{Effects, Elements, Keyed, ProcessFunction, Processor, TimeDomain};
+use crate::state::StateKind;
 
 /// The function of this instance, once it is open.
 pub type Slot<F> = RefCell<Option<F>>;
@@ -15,7 +19,19 @@ pub type Slot<F> = RefCell<Option<F>>;
 /// Describes, after making sure that a panic is told.
 pub fn describe(descriptor: fn() -> Descriptor) -> exported::Function {
     tell_panics();
-    let Descriptor { name, version, kind, description, input, output, parameters } = descriptor();
+    let Descriptor {
+        name,
+        version,
+        kind,
+        description,
+        input,
+        output,
+        parameters,
+        key,
+        states,
+        side_outputs,
+        timers,
+    } = descriptor();
     let field = |field: crate::Field| exported::Field { name: field.name, sql_type: field.sql_type };
     exported::Function {
         name,
@@ -23,6 +39,7 @@ pub fn describe(descriptor: fn() -> Descriptor) -> exported::Function {
         kind: match kind {
             Kind::Map => exported::Kind::Map,
             Kind::Filter => exported::Kind::Filter,
+            Kind::Process => exported::Kind::Process,
         },
         description,
         input: input.into_iter().map(field).collect(),
@@ -36,10 +53,29 @@ pub fn describe(descriptor: fn() -> Descriptor) -> exported::Function {
                 description: parameter.description,
             })
             .collect(),
-        key: Vec::new(),
-        states: Vec::new(),
-        side_outputs: Vec::new(),
-        timers: false,
+        key: key.into_iter().map(field).collect(),
+        states: states
+            .into_iter()
+            .map(|state| exported::State {
+                name: state.name,
+                kind: match state.kind {
+                    StateKind::Value => exported::StateKind::Value,
+                    StateKind::Reducing => exported::StateKind::Reducing,
+                    StateKind::List => exported::StateKind::List,
+                    StateKind::Map => exported::StateKind::Map,
+                },
+                schema: state.schema,
+                ttl_ms: state.ttl_ms,
+            })
+            .collect(),
+        side_outputs: side_outputs
+            .into_iter()
+            .map(|output| exported::SideOutput {
+                name: output.name,
+                fields: output.fields.into_iter().map(field).collect(),
+            })
+            .collect(),
+        timers,
     }
 }
 
@@ -66,6 +102,70 @@ pub fn filter_batch<F: FilterFunction>(slot: &Slot<F>, rows: &Batch) -> (Vec<u8>
     with(slot, |function| function.filter_batch(rows, &Context::host()))
 }
 
+/// Opens a process function.
+pub fn open_processor<F: ProcessFunction>(parameters: &str) -> Result<Processor<F>, String> {
+    Processor::open(parameters, Box::new(Host))
+}
+
+/// Runs a process function over rows.
+pub fn process_batch<F: ProcessFunction>(
+    slot: &Slot<Processor<F>>,
+    rows: &Batch,
+    timestamps: &[i64],
+    keyed: processor::Keyed,
+) -> Result<(), RowFailure> {
+    with(slot, |function| function.process_batch(rows, timestamps, taken(keyed), &Context::host(), &mut Host))
+}
+
+/// Runs a process function over timers.
+pub fn timers_batch<F: ProcessFunction>(
+    slot: &Slot<Processor<F>>,
+    timestamps: &[i64],
+    processing_time: bool,
+    keyed: processor::Keyed,
+) -> Result<(), RowFailure> {
+    let domain = if processing_time { TimeDomain::ProcessingTime } else { TimeDomain::EventTime };
+    with(slot, |function| {
+        function.timers_batch(timestamps, domain, taken(keyed), &Context::host(), &mut Host)
+    })
+}
+
+fn taken(keyed: processor::Keyed) -> Keyed {
+    let processor::Keyed { keys, key_rows, values } = keyed;
+    Keyed { keys, key_rows, values }
+}
+
+/// Effects and elements of the host.
+struct Host;
+
+impl Effects for Host {
+    fn emit(&mut self, output: u32, rows: &Batch, timestamps: &[i64]) {
+        effects::emit(output, rows, timestamps);
+    }
+
+    fn put_values(&mut self, state: u32, keys: &[u32], values: &Column) {
+        effects::put_values(state, keys, values);
+    }
+
+    fn put_elements(&mut self, state: u32, keys: &[u32], ops: &[u8], elements: &Column, values: &Column) {
+        effects::put_elements(state, keys, ops, elements, values);
+    }
+
+    fn put_timers(&mut self, keys: &[u32], timestamps: &[i64], flags: &[u8]) {
+        effects::put_timers(keys, timestamps, flags);
+    }
+}
+
+impl Elements for Host {
+    fn get(&self, state: u32, key: u32, element: &[u8]) -> Option<Vec<u8>> {
+        elements::get(state, key, element)
+    }
+
+    fn scan(&self, state: u32, key: u32) -> (Column, Column) {
+        elements::scan(state, key)
+    }
+}
+
 fn with<F, T>(slot: &Slot<F>, run: impl FnOnce(&mut F) -> T) -> T {
     match &mut *slot.borrow_mut() {
         Some(function) => run(function),
@@ -89,7 +189,7 @@ fn tell_panics() {
 #[macro_export]
 macro_rules! __export_map {
     ($function:ty) => {
-        $crate::__export_common!($function, $crate::MapFunction);
+        $crate::__export_common!($function, $crate::MapFunction, $function, <$function as $crate::MapFunction>::open);
 
         impl $crate::__rt::bindings::map::exports::flink_wasm::udf::mapper::Guest for Component {
             fn map_batch(rows: $crate::Batch) -> ::std::vec::Vec<$crate::RowFailure> {
@@ -106,7 +206,7 @@ macro_rules! __export_map {
 #[macro_export]
 macro_rules! __export_filter {
     ($function:ty) => {
-        $crate::__export_common!($function, $crate::FilterFunction);
+        $crate::__export_common!($function, $crate::FilterFunction, $function, <$function as $crate::FilterFunction>::open);
 
         impl $crate::__rt::bindings::filter::exports::flink_wasm::udf::predicate::Guest for Component {
             fn filter_batch(
@@ -120,15 +220,51 @@ macro_rules! __export_filter {
     };
 }
 
+/// Exports a process function.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_process {
+    ($function:ty) => {
+        $crate::__export_common!(
+            $function,
+            $crate::ProcessFunction,
+            $crate::Processor<$function>,
+            $crate::__rt::export::open_processor::<$function>
+        );
+
+        impl $crate::__rt::bindings::process::exports::flink_wasm::udf::processor::Guest for Component {
+            fn process_batch(
+                rows: $crate::Batch,
+                timestamps: ::std::vec::Vec<i64>,
+                keyed: $crate::__rt::bindings::process::exports::flink_wasm::udf::processor::Keyed,
+            ) -> ::std::result::Result<(), $crate::RowFailure> {
+                FUNCTION.with(|slot| $crate::__rt::export::process_batch(slot, &rows, &timestamps, keyed))
+            }
+
+            fn timers_batch(
+                timestamps: ::std::vec::Vec<i64>,
+                processing_time: bool,
+                keyed: $crate::__rt::bindings::process::exports::flink_wasm::udf::processor::Keyed,
+            ) -> ::std::result::Result<(), $crate::RowFailure> {
+                FUNCTION.with(|slot| {
+                    $crate::__rt::export::timers_batch(slot, &timestamps, processing_time, keyed)
+                })
+            }
+        }
+
+        $crate::__rt::bindings::process::export_process!(Component with_types_in $crate::__rt::bindings::process);
+    };
+}
+
 /// What every function exports.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export_common {
-    ($function:ty, $kind:path) => {
+    ($function:ty, $kind:path, $opened:ty, $open:expr) => {
         struct Component;
 
         ::std::thread_local! {
-            static FUNCTION: $crate::__rt::export::Slot<$function> = const { ::std::cell::RefCell::new(None) };
+            static FUNCTION: $crate::__rt::export::Slot<$opened> = const { ::std::cell::RefCell::new(None) };
         }
 
         impl $crate::__rt::bindings::common::exports::flink_wasm::udf::descriptor::Guest for Component {
@@ -139,9 +275,7 @@ macro_rules! __export_common {
 
         impl $crate::__rt::bindings::common::exports::flink_wasm::udf::lifecycle::Guest for Component {
             fn open(parameters: ::std::string::String) -> ::std::result::Result<(), ::std::string::String> {
-                FUNCTION.with(|slot| {
-                    $crate::__rt::export::open(slot, <$function as $kind>::open, &parameters)
-                })
+                FUNCTION.with(|slot| $crate::__rt::export::open(slot, $open, &parameters))
             }
         }
 

@@ -5,7 +5,9 @@ use crate::Context;
 use crate::batch::{Batch, Bitmap, RowFailure};
 use crate::failure::Failure;
 use crate::parameters::Parameter;
+use crate::process::SideOutput;
 use crate::row::{Field, Output, RowWriter};
+use crate::state::StateDescriptor;
 
 /// What a function does with a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub enum Kind {
     Map,
     /// One row in, yes or no out.
     Filter,
+    /// Rows and timers of keys in, any number of rows out, with state.
+    Process,
 }
 
 /// What a function says of itself.
@@ -33,6 +37,14 @@ pub struct Descriptor {
     pub output: Vec<Field>,
     /// What a job can set.
     pub parameters: Vec<Parameter>,
+    /// What follows is empty, or false, unless the kind is `Process`. The key that it reads.
+    pub key: Vec<Field>,
+    /// What it remembers of a key.
+    pub states: Vec<StateDescriptor>,
+    /// Its outputs beside the main one.
+    pub side_outputs: Vec<SideOutput>,
+    /// Whether it may register timers.
+    pub timers: bool,
 }
 
 /// A map function over batches; written by `#[flink_wasm::map]`.

@@ -132,24 +132,39 @@ mod failure;
 mod function;
 mod parameters;
 #[doc(hidden)]
+pub mod process;
+#[doc(hidden)]
 pub mod row;
+#[doc(hidden)]
+pub mod state;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 mod time;
 
 pub use batch::{Batch, Cells, Column, RowFailure, Varlen};
-pub use context::{Context, Level};
+pub use context::{Context, Level, RateLimiter};
 pub use decimal::{Decimal, ParseDecimalError};
 pub use failure::{Failure, Transient};
-pub use flink_wasm_sdk_macros::{Parameters, Row, filter, map};
+pub use flink_wasm_sdk_macros::{Outputs, Parameters, Row, State, filter, map, process};
 pub use function::{Descriptor, FilterFunction, FilterReturn, Kind, MapFunction, MapReturn};
 pub use parameters::{Parameter, ParameterType, Parameters};
+pub use process::{
+    Collector, Effects, Elements, Key, Keyed, KeyedContext, MAX_TIMERS_PER_CALL, OpenReturn, Outputs,
+    ProcessFunction, ProcessReturn, Processor, SideOutput, TimeDomain, Timer,
+};
 pub use row::{Field, Input, Output};
+pub use state::{
+    DecodeError, Decoder, MAX_STATE_DEPTH, State, StateDescriptor, StateKind, StateValue, TypeText,
+    ValueState,
+};
 pub use time::{Date, ParseTimeError, Time, Timestamp, TimestampLtz};
 
 /// What most functions need.
 pub mod prelude {
-    pub use crate::{Context, Date, Decimal, Level, Parameters, Row, Time, Timestamp, TimestampLtz, Transient};
+    pub use crate::{
+        Collector, Context, Date, Decimal, KeyedContext, Level, Outputs, Parameters, Row, State, Time,
+        TimeDomain, Timer, Timestamp, TimestampLtz, Transient, ValueState,
+    };
 }
 
 /// What the macros expand to; no part of the interface.
@@ -167,4 +182,5 @@ pub mod __rt {
     pub use crate::function::{FilterOutput, MapOutput};
     pub use crate::parameters::{Values, describe};
     pub use crate::row::{RowWriter, nested, row_type};
+    pub use crate::state::{Binding, Handle, HandleType, Scope, describe as describe_state};
 }

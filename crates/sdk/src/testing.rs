@@ -3,11 +3,16 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::rc::Rc;
 
 use crate::batch::{Batch, RowFailure};
 use crate::function::{FilterFunction, MapFunction, MapOutput};
 use crate::row::{Input, Output};
 use crate::{Context, Level};
+
+mod process;
+
+pub use process::ProcessHarness;
 
 /// What a [`Context`] holds natively.
 #[derive(Debug)]
@@ -17,6 +22,8 @@ pub(crate) struct Memory {
     pub(crate) gauges: BTreeMap<String, f64>,
     pub(crate) processing_time: i64,
     pub(crate) watermark: i64,
+    /// What is left of each rate limiter.
+    pub(crate) permits: BTreeMap<String, u32>,
 }
 
 /// A context whose logs, counters and gauges can be read, and whose times can be set. Give `&context` to a function.
@@ -28,9 +35,9 @@ pub struct TestContext {
 impl Default for TestContext {
     /// At processing time 0, before the first watermark.
     fn default() -> Self {
-        let (logs, counters, gauges) = Default::default();
-        let memory = Memory { logs, counters, gauges, processing_time: 0, watermark: i64::MIN };
-        Self { context: Context { memory: RefCell::new(memory) } }
+        let (logs, counters, gauges, permits) = Default::default();
+        let memory = Memory { logs, counters, gauges, processing_time: 0, watermark: i64::MIN, permits };
+        Self { context: Context { memory: Rc::new(RefCell::new(memory)) } }
     }
 }
 
@@ -48,6 +55,11 @@ impl TestContext {
     /// Sets the watermark, in milliseconds since the epoch.
     pub fn set_watermark(&self, millis: i64) {
         self.context.memory.borrow_mut().watermark = millis;
+    }
+
+    /// Gives a rate limiter so many permits. It is not filled up by time.
+    pub fn set_permits(&self, limiter: &str, permits: u32) {
+        self.context.memory.borrow_mut().permits.insert(limiter.into(), permits);
     }
 
     /// The lines that were logged.

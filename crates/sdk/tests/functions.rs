@@ -120,6 +120,10 @@ fn functions_describe_themselves() {
                 parameter("limit", "INT", Some("null"), ""),
                 parameter("needed", "BOOLEAN NOT NULL", None, ""),
             ],
+            key: vec![],
+            states: vec![],
+            side_outputs: vec![],
+            timers: false,
         }
     );
     let filter = <large as FilterFunction>::describe();
@@ -140,7 +144,10 @@ fn a_map_runs_over_a_batch_and_reports_failures() {
         [Taxed { region: "eu", total: 150.0 }, Taxed { region: "us", total: 8.0 }]
     );
     assert_eq!(mapped.origin, [0, 2]);
-    assert_eq!(mapped.failures, [RowFailure { row: 1, message: "order 2 has no amount".into(), transient: false }]);
+    assert_eq!(
+        mapped.failures,
+        [RowFailure { row: 1, message: "order 2 has no amount".into(), transient: false }]
+    );
     assert_eq!(
         context.logs(),
         [(Level::Info, "order 1 at 42".into()), (Level::Info, "order 3 at 42".into())]
