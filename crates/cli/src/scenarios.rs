@@ -24,7 +24,8 @@ pub struct Results {
 pub fn read(file: &Path, text: &str, component: &Component) -> Result<(Function, Scenarios)> {
     let descriptor = serde_json::to_value(&component.descriptor).unwrap_or_default();
     let function = Function::from_descriptor(&descriptor)?;
-    let scenarios = scenario::read(text, &function).map_err(|error| error.file(file.display().to_string()))?;
+    let scenarios =
+        scenario::read(text, &function).map_err(|error| error.file(file.display().to_string()))?;
     Ok((function, scenarios))
 }
 
@@ -40,9 +41,10 @@ pub fn run(
     let mut results = Results { scenarios: Vec::new(), failed: 0 };
     for scenario in &scenarios.scenarios {
         let executor = Box::new(Executor::new(loaded.clone()));
-        let outcome = scenario::run(function, scenarios, parameters, scenario, bundle_rows, executor).map_err(
-            |error| error.file(file.display().to_string()).note(format!("scenario {:?}", scenario.name)),
-        )?;
+        let outcome = scenario::run(function, scenarios, parameters, scenario, bundle_rows, executor)
+            .map_err(|error| {
+                error.file(file.display().to_string()).note(format!("scenario {:?}", scenario.name))
+            })?;
         for log in &outcome.logs {
             output::status("Log", format!("{:?} {}", log.level, log.message));
         }
@@ -72,7 +74,8 @@ pub fn report(results: &Results, file: &Path) -> String {
         text += &format!("{verdict} {}\n", result["name"].as_str().unwrap_or_default());
         for difference in result["differences"].as_array().into_iter().flatten() {
             let what = difference["what"].as_str().unwrap_or_default();
-            text += &format!("     {}:{}:{}: {what}\n", file.display(), difference["line"], difference["column"]);
+            text +=
+                &format!("     {}:{}:{}: {what}\n", file.display(), difference["line"], difference["column"]);
             for side in ["expected", "got"] {
                 text += &format!("       {side:<9} {}\n", difference[side]);
             }

@@ -78,9 +78,8 @@ impl<F: ProcessFunction> Native<F> {
             };
             fields.into_iter().map(field).collect::<Result<Vec<_>>>()
         };
-        let side_output = |side: flink_wasm::SideOutput| {
-            Ok(SideOutput { name: side.name, fields: fields(side.fields)? })
-        };
+        let side_output =
+            |side: flink_wasm::SideOutput| Ok(SideOutput { name: side.name, fields: fields(side.fields)? });
         let state = |state: flink_wasm::StateDescriptor| State {
             name: state.name,
             kind: match state.kind {
@@ -255,10 +254,8 @@ impl<F: ProcessFunction> Executor for Native<F> {
         *self.source.borrow_mut() = None;
         // A fault ends the instance, as it does in the sandbox.
         let (attempt, failures) = ran?;
-        let failures: Vec<(u32, Code, String)> = failures
-            .into_iter()
-            .map(|failed| (failed.item as u32, failed.code, failed.message))
-            .collect();
+        let failures: Vec<(u32, Code, String)> =
+            failures.into_iter().map(|failed| (failed.item as u32, failed.code, failed.message)).collect();
         let reply = attempt.reply(id, &running.outputs, &failures)?;
         self.running = Some(running);
         Ok(reply)

@@ -66,7 +66,12 @@ impl Attempt {
     }
 
     /// The payload of the REPLY.
-    pub(super) fn reply(&self, id: u64, outputs: &[Schema], failures: &[(u32, Code, String)]) -> Result<Vec<u8>> {
+    pub(super) fn reply(
+        &self,
+        id: u64,
+        outputs: &[Schema],
+        failures: &[(u32, Code, String)],
+    ) -> Result<Vec<u8>> {
         let mut writer = ReplyWriter::default();
         writer.begin(FunctionKind::Process);
         for (output, rows, timestamps) in &self.rows {

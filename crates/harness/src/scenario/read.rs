@@ -230,9 +230,13 @@ impl Reader<'_> {
                     .map_err(|error| cell.as_ref().unwrap_or(row).place(in_row(error, "the row")))?;
             }
         }
+        let key = node.get("key").map(|key| self.key(&key)).transpose()?;
+        for row in rows.iter().filter(|_| key.is_none()) {
+            self.grouping.of_row(row.value).map_err(|error| row.place(error))?;
+        }
         Ok(Action::Rows {
             timestamp: node.get("timestamp").map(|timestamp| timestamp.timestamp()).transpose()?,
-            key: node.get("key").map(|key| self.key(&key)).transpose()?,
+            key,
             rows: rows.into_iter().map(|row| row.value.clone()).collect(),
         })
     }
