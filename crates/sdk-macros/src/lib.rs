@@ -75,6 +75,8 @@ pub fn process(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// others are whatever `open` makes of the parameters.
 ///
 /// * `#[state(ttl = "1 h")]`: a value ends so long after it was written last. Units: `ms`, `s`, `min`, `h`, `d`.
+/// * `#[state(reduce = |sum, more| sum + more)]`: how a `ReducingState` puts values together: what there is, and what is added. A path
+///   such as `i64::max` goes too. Without it `open` makes the state with `ReducingState::new`.
 /// * `#[state(name = "..")]`: the name in Flink's state backend, where it is not the field's.
 #[proc_macro_derive(State, attributes(state))]
 pub fn derive_state(input: TokenStream) -> TokenStream {

@@ -154,16 +154,17 @@ pub use process::{
 };
 pub use row::{Field, Input, Output};
 pub use state::{
-    DecodeError, Decoder, MAX_STATE_DEPTH, State, StateDescriptor, StateKind, StateValue, TypeText,
-    ValueState,
+    DecodeError, Decoder, ListState, MAX_STATE_DEPTH, MapKey, MapState, ReducingState, State,
+    StateDescriptor, StateKind, StateValue, TypeText, ValueState,
 };
 pub use time::{Date, ParseTimeError, Time, Timestamp, TimestampLtz};
 
 /// What most functions need.
 pub mod prelude {
     pub use crate::{
-        Collector, Context, Date, Decimal, KeyedContext, Level, Outputs, Parameters, Row, State, Time,
-        TimeDomain, Timer, Timestamp, TimestampLtz, Transient, ValueState,
+        Collector, Context, Date, Decimal, KeyedContext, Level, ListState, MapState, Outputs, Parameters,
+        ReducingState, Row, State, StateValue, Time, TimeDomain, Timer, Timestamp, TimestampLtz, Transient,
+        ValueState,
     };
 }
 
