@@ -145,7 +145,7 @@ pub use batch::{Batch, Cells, Column, RowFailure, Varlen};
 pub use context::{Context, Level, RateLimiter};
 pub use decimal::{Decimal, ParseDecimalError};
 pub use failure::{Failure, Transient};
-pub use flink_wasm_sdk_macros::{Outputs, Parameters, Row, State, filter, map, process};
+pub use flink_wasm_sdk_macros::{Outputs, Parameters, Row, State, StateValue, filter, map, process};
 pub use function::{Descriptor, FilterFunction, FilterReturn, Kind, MapFunction, MapReturn};
 pub use parameters::{Parameter, ParameterType, Parameters};
 pub use process::{
@@ -155,7 +155,7 @@ pub use process::{
 pub use row::{Field, Input, Output};
 pub use state::{
     DecodeError, Decoder, ListState, MAX_STATE_DEPTH, MapKey, MapState, ReducingState, State,
-    StateDescriptor, StateKind, StateValue, TypeText, ValueState,
+    StateDescriptor, StateKind, StateValue, TypeText, ValueState, decode_state,
 };
 pub use time::{Date, ParseTimeError, Time, Timestamp, TimestampLtz};
 

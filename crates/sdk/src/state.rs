@@ -17,7 +17,7 @@ mod reducing;
 mod value;
 pub(crate) mod write;
 
-pub use codec::{DecodeError, Decoder, MAX_STATE_DEPTH, StateValue, TypeText, decode, schema_of};
+pub use codec::{DecodeError, Decoder, MAX_STATE_DEPTH, StateValue, TypeText, decode_state, schema_of};
 pub use list::ListState;
 pub use map::{MapKey, MapState};
 pub use reducing::ReducingState;
@@ -208,7 +208,7 @@ impl Bound {
     /// When they are not what the state's type says.
     #[inline]
     pub(crate) fn decode<T: StateValue>(&self, bytes: &[u8], schema: fn() -> String) -> T {
-        match decode(bytes) {
+        match decode_state(bytes) {
             Ok(value) => value,
             Err(error) => self.malformed(&schema(), &error),
         }
