@@ -10,6 +10,7 @@ mod parameters;
 mod process;
 mod row;
 mod state;
+mod state_value;
 
 /// Makes a row of a struct with named fields: for a function's input and output, and nested as a `ROW`.
 ///
@@ -75,10 +76,21 @@ pub fn process(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// others are whatever `open` makes of the parameters.
 ///
 /// * `#[state(ttl = "1 h")]`: a value ends so long after it was written last. Units: `ms`, `s`, `min`, `h`, `d`.
+/// * `#[state(reduce = |sum, more| sum + more)]`: how a `ReducingState` puts values together: what there is, and what is added. A path
+///   such as `i64::max` goes too. Without it `open` makes the state with `ReducingState::new`.
 /// * `#[state(name = "..")]`: the name in Flink's state backend, where it is not the field's.
 #[proc_macro_derive(State, attributes(state))]
 pub fn derive_state(input: TokenStream) -> TokenStream {
     expand(syn::parse(input).and_then(state::derive))
+}
+
+/// Makes a value of state of a struct or enum, out of values of state.
+///
+/// `#[state(name = "..")]` on a field or variant: its name in the fingerprint, where that is not the one in Rust; so a field may be
+/// renamed in Rust, and old state is still read.
+#[proc_macro_derive(StateValue, attributes(state))]
+pub fn derive_state_value(input: TokenStream) -> TokenStream {
+    expand(syn::parse(input).and_then(state_value::derive))
 }
 
 /// Makes the outputs of a process function of a struct of collectors: the first is the main output, the others are side outputs.

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{DeriveInput, Field, Ident, LitStr, Type};
+use syn::{DeriveInput, Expr, Field, Ident, LitStr, Type};
 
 use crate::attributes::{name, named_fields};
 
@@ -13,6 +13,8 @@ struct Handle {
     ty: Type,
     name: String,
     ttl_ms: Option<u64>,
+    /// How values of reducing state are put together.
+    reduce: Option<Expr>,
 }
 
 pub(crate) fn derive(input: DeriveInput) -> syn::Result<TokenStream> {
@@ -39,8 +41,10 @@ pub(crate) fn derive(input: DeriveInput) -> syn::Result<TokenStream> {
         };
         quote_spanned!(ty.span()=> __rt::describe_state::<#ty>(#name, #ttl_ms))
     });
-    let attaches = handles.iter().zip(0_u32..).map(|(Handle { ident, ty, name, .. }, index)| {
+    let attaches = handles.iter().zip(0_u32..).map(|(Handle { ident, ty, name, reduce, .. }, index)| {
+        let reduce = reduce.as_ref().map(|reduce| quote!(self.#ident.reduce_with(#reduce);));
         quote_spanned! {ty.span()=>
+            #reduce
             __rt::Handle::attach(
                 &self.#ident,
                 __rt::Binding { scope: ::std::rc::Rc::clone(scope), index: #index, name: #name },
@@ -78,7 +82,7 @@ pub(crate) fn derive(input: DeriveInput) -> syn::Result<TokenStream> {
 
 fn handle(field: Field) -> syn::Result<Option<Handle>> {
     let (ident, mut name) = name(&field);
-    let mut ttl_ms = None;
+    let (mut ttl_ms, mut reduce) = (None, None);
     let mut is_state = false;
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("state")) {
         is_state = true;
@@ -94,25 +98,31 @@ fn handle(field: Field) -> syn::Result<Option<Handle>> {
                     return Err(syn::Error::new_spanned(text, "a state needs a name"));
                 }
                 name = text.value();
+            } else if meta.path.is_ident("reduce") {
+                if !is_named(&field.ty, &["ReducingState"]) {
+                    return Err(meta.error("`reduce` is for `ReducingState`"));
+                }
+                reduce = Some(meta.value()?.parse()?);
             } else {
-                return Err(meta.error("expected `ttl = \"1 h\"` or `name = \"..\"`"));
+                return Err(
+                    meta.error("expected `ttl = \"1 h\"`, `name = \"..\"` or `reduce = |all, one| ..`")
+                );
             }
             Ok(())
         })?;
     }
-    if !is_state && is_handle(&field.ty) {
+    if !is_state && is_named(&field.ty, &["ValueState", "ReducingState", "ListState", "MapState"]) {
         return Err(syn::Error::new_spanned(
             &field.ty,
             "`#[state]` is missing: without it Flink does not know of this state",
         ));
     }
-    Ok(is_state.then(|| Handle { ident, ty: field.ty, name, ttl_ms }))
+    Ok(is_state.then(|| Handle { ident, ty: field.ty, name, ttl_ms, reduce }))
 }
 
-fn is_handle(ty: &Type) -> bool {
+fn is_named(ty: &Type, names: &[&str]) -> bool {
     let Type::Path(path) = ty else { return false };
-    let Some(segment) = path.path.segments.last() else { return false };
-    ["ValueState", "ReducingState", "ListState", "MapState"].iter().any(|name| segment.ident == name)
+    path.path.segments.last().is_some_and(|segment| names.iter().any(|name| segment.ident == name))
 }
 
 /// Milliseconds of a duration such as `1 h`, with the units that Flink's configuration has.

@@ -145,7 +145,7 @@ pub use batch::{Batch, Cells, Column, RowFailure, Varlen};
 pub use context::{Context, Level, RateLimiter};
 pub use decimal::{Decimal, ParseDecimalError};
 pub use failure::{Failure, Transient};
-pub use flink_wasm_sdk_macros::{Outputs, Parameters, Row, State, filter, map, process};
+pub use flink_wasm_sdk_macros::{Outputs, Parameters, Row, State, StateValue, filter, map, process};
 pub use function::{Descriptor, FilterFunction, FilterReturn, Kind, MapFunction, MapReturn};
 pub use parameters::{Parameter, ParameterType, Parameters};
 pub use process::{
@@ -154,16 +154,17 @@ pub use process::{
 };
 pub use row::{Field, Input, Output};
 pub use state::{
-    DecodeError, Decoder, MAX_STATE_DEPTH, State, StateDescriptor, StateKind, StateValue, TypeText,
-    ValueState,
+    DecodeError, Decoder, ListState, MAX_STATE_DEPTH, MapKey, MapState, ReducingState, State,
+    StateDescriptor, StateKind, StateValue, TypeText, ValueState, decode_state,
 };
 pub use time::{Date, ParseTimeError, Time, Timestamp, TimestampLtz};
 
 /// What most functions need.
 pub mod prelude {
     pub use crate::{
-        Collector, Context, Date, Decimal, KeyedContext, Level, Outputs, Parameters, Row, State, Time,
-        TimeDomain, Timer, Timestamp, TimestampLtz, Transient, ValueState,
+        Collector, Context, Date, Decimal, KeyedContext, Level, ListState, MapState, Outputs, Parameters,
+        ReducingState, Row, State, StateValue, Time, TimeDomain, Timer, Timestamp, TimestampLtz, Transient,
+        ValueState,
     };
 }
 

@@ -7,15 +7,22 @@
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
-use crate::batch::Column;
+use crate::batch::{Cells, Column, Varlen};
 use crate::process::{Effects, Elements};
 
 mod codec;
+mod list;
+mod map;
+mod reducing;
 mod value;
 pub(crate) mod write;
 
-pub use codec::{DecodeError, Decoder, MAX_STATE_DEPTH, StateValue, TypeText, decode, schema_of};
+pub use codec::{DecodeError, Decoder, MAX_STATE_DEPTH, StateValue, TypeText, decode_state, schema_of};
+pub use list::ListState;
+pub use map::{MapKey, MapState};
+pub use reducing::ReducingState;
 pub use value::ValueState;
+use write::cell;
 
 /// What Flink keeps for a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,9 +173,49 @@ impl Bound {
         self.get().scope.key() as usize
     }
 
-    /// Bytes of the backend that are not what the state's type says.
+    /// The value under an element of a map, as of before the batch.
+    pub(crate) fn element(&self, key: usize, element: &[u8]) -> Option<Vec<u8>> {
+        let Binding { scope, index, .. } = self.get();
+        scope.elements.get(*index, key as u32, element)
+    }
+
+    /// Gives all of a list or map as of before the batch: of each element its map key, empty in a list, and its value.
+    ///
+    /// # Panics
+    /// When the columns do not go together.
+    pub(crate) fn scan(&self, key: usize, mut give: impl FnMut(&[u8], &[u8])) {
+        let Binding { scope, index, name } = self.get();
+        let (elements, values) = scope.elements.scan(*index, key as u32);
+        let cells = |column: &Column| match &column.cells {
+            Cells::Varlen(Varlen { offsets, .. }) => offsets.len().saturating_sub(1),
+            _ => 0,
+        };
+        let count = cells(&values);
+        assert!(
+            cells(&elements) == count,
+            "state `{name}` comes with {} elements, {count} values",
+            cells(&elements)
+        );
+        for index in 0..count {
+            let (element, value) = (cell(&elements, index), cell(&values, index));
+            give(element.unwrap_or_default(), value.unwrap_or_default());
+        }
+    }
+
+    /// Reads a value from bytes of the backend.
+    ///
+    /// # Panics
+    /// When they are not what the state's type says.
+    #[inline]
+    pub(crate) fn decode<T: StateValue>(&self, bytes: &[u8], schema: fn() -> String) -> T {
+        match decode_state(bytes) {
+            Ok(value) => value,
+            Err(error) => self.malformed(&schema(), &error),
+        }
+    }
+
     #[cold]
-    pub(crate) fn malformed(&self, schema: &str, error: &DecodeError) -> ! {
+    fn malformed(&self, schema: &str, error: &DecodeError) -> ! {
         panic!("state `{}` does not hold {schema}: {error}", self.get().name)
     }
 }

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 
 use crate::batch::{Cells, Column, Varlen};
 use crate::process::Effects;
-use crate::state::codec::{StateValue, decode, schema_of};
+use crate::state::codec::{StateValue, schema_of};
 use crate::state::write::{Encoded, cell};
 use crate::state::{Binding, Bound, Handle, HandleType, StateKind};
 
 /// One value of a key, as Flink's `ValueState`.
 pub struct ValueState<T> {
-    pub(crate) bound: Bound,
+    bound: Bound,
     cells: RefCell<Values<T>>,
 }
 
@@ -129,13 +129,20 @@ impl<T: StateValue> Values<T> {
         let slot = &mut self.slots[key];
         if let Slot::Unread = slot {
             let bytes = self.column.as_ref().and_then(|column| cell(column, key));
-            *slot = Slot::Read(bytes.map(|bytes| match decode(bytes) {
-                Ok(value) => value,
-                Err(error) => bound.malformed(&schema_of::<T>(), &error),
-            }));
+            *slot = Slot::Read(bytes.map(|bytes| bound.decode(bytes, schema_of::<T>)));
         }
         match slot {
             Slot::Read(value) | Slot::Changed(value) => value.as_ref(),
+            Slot::Unread => None,
+        }
+    }
+
+    /// Takes the value out; it is to be written then.
+    #[inline]
+    pub(crate) fn take(&mut self, key: usize, bound: &Bound) -> Option<T> {
+        self.read(key, bound);
+        match &mut self.slots[key] {
+            Slot::Read(value) | Slot::Changed(value) => value.take(),
             Slot::Unread => None,
         }
     }

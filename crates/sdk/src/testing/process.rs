@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::batch::{Batch, Cells, Column, RowFailure};
+use crate::batch::{Batch, Column, RowFailure};
 use crate::process::{Effects, Elements, Keyed, ProcessFunction, Processor, TimeDomain};
 use crate::row::{Input, Output};
 use crate::state::StateKind;
