@@ -22,7 +22,7 @@ fn open_count() -> Value {
     json!({
         "function": "count", "component": digest(&COUNT), "kind": "process",
         "input": ["BIGINT NOT NULL"], "output": ["BIGINT NOT NULL", "BIGINT NOT NULL"],
-        "states": [{"name": "count", "kind": "value", "schema": "v1:i64"}],
+        "key": ["BIGINT NOT NULL"], "states": [{"name": "count", "kind": "value", "schema": "v1:i64"}],
     })
 }
 
@@ -42,16 +42,18 @@ fn open_hostile() -> Value {
 }
 
 /// A bundle in which each row has a key of its own: its index, in the slot with the same number.
-fn bundle(fields: &[(&str, &str)], key: &[&str], rows: &[Value], is_fresh: bool) -> Vec<u8> {
+fn bundle(fields: &[(&str, &str)], rows: &[Value], is_fresh: bool) -> Vec<u8> {
     let field = |(name, text): &(&str, &str)| RowField {
         name: (*name).into(),
         data_type: DataType::parse(text).unwrap(),
     };
     let fields: Vec<RowField> = fields.iter().map(field).collect();
-    let schema = KeyedSchema::new(Schema::parse(&["INT"]).unwrap(), Schema::parse(key).unwrap(), 1).unwrap();
+    let schema =
+        KeyedSchema::new(Schema::parse(&["INT"]).unwrap(), Schema::parse(&["BIGINT NOT NULL"]).unwrap(), 1)
+            .unwrap();
     let (mut key_rows, mut values) = (BatchWriter::new(&schema.key), BatchWriter::new(&schema.values));
     for row in 0..rows.len() as i64 {
-        key_rows.push_row(&vec![Cell::Int64(row); key.len()]).unwrap();
+        key_rows.push_row(&[Cell::Int64(row)]).unwrap();
         if is_fresh {
             values.push_row(&[Cell::Null]).unwrap();
         }
@@ -77,14 +79,14 @@ fn bundle(fields: &[(&str, &str)], key: &[&str], rows: &[Value], is_fresh: bool)
 
 fn count_bundle(users: &[i64], is_fresh: bool) -> Vec<u8> {
     let rows: Vec<Value> = users.iter().map(|user| json!({ "user_id": user })).collect();
-    bundle(&[("user_id", "BIGINT NOT NULL")], &[], &rows, is_fresh)
+    bundle(&[("user_id", "BIGINT NOT NULL")], &rows, is_fresh)
 }
 
 fn hostile_bundle(rows: &[(&str, i64)], is_fresh: bool) -> Vec<u8> {
     let row = |(k, (mode, value)): (usize, &(&str, i64))| json!({"k": k, "mode": mode, "value": value});
     let rows: Vec<Value> = rows.iter().enumerate().map(row).collect();
     let fields = [("k", "BIGINT NOT NULL"), ("mode", "STRING NOT NULL"), ("value", "BIGINT NOT NULL")];
-    bundle(&fields, &["BIGINT NOT NULL"], &rows, is_fresh)
+    bundle(&fields, &rows, is_fresh)
 }
 
 /// Rows of the main output as pairs, and what has failed.
@@ -110,9 +112,10 @@ fn run(client: &mut Client, payload: &[u8]) -> (Vec<(i64, i64)>, Vec<(u32, Code)
 
 #[test]
 fn count_counts_with_values_in_slots() {
+    let open = open_count();
     let server = Server::start(|_| {});
     let mut client = server.connect();
-    client.open(&open_count(), &COUNT);
+    client.open(&open, &COUNT);
     assert_eq!(run(&mut client, &count_bundle(&[5, 6], true)).0, [(5, 1), (6, 1)]);
     for count in 2..10 {
         assert_eq!(run(&mut client, &count_bundle(&[5, 6], false)).0, [(5, count), (6, count)]);
@@ -127,8 +130,9 @@ fn count_counts_with_values_in_slots() {
 
 #[test]
 fn a_component_with_other_states_or_outputs_is_refused() {
+    let open = open_hostile();
     let server = Server::start(|_| {});
-    server.connect().open(&open_hostile(), &HOSTILE);
+    server.connect().open(&open, &HOSTILE);
     for (property, value, message) in [
         ("key", json!(["INT"]), "key is [INT] in the job, [BIGINT NOT NULL] in the component"),
         ("states", json!([]), "states are [] in the job, [sum Value v1:i64, seen List v1:list<i64>"),
@@ -148,9 +152,10 @@ fn a_component_with_other_states_or_outputs_is_refused() {
 
 #[test]
 fn state_is_asked_for_while_bundles_wait() {
+    let open = open_hostile();
     let server = Server::start(|_| {});
     let mut client = server.connect();
-    client.open(&open_hostile(), &HOSTILE);
+    client.open(&open, &HOSTILE);
     client.send(FrameType::Bundle, 1, &hostile_bundle(&[("seen", 0), ("noted", 3)], true));
     client.send(FrameType::Bundle, 2, &hostile_bundle(&[("", 4)], false));
     let schema = bytes_schema(2).unwrap();
@@ -186,9 +191,9 @@ fn state_is_asked_for_while_bundles_wait() {
 
 #[test]
 fn the_deadline_stands_while_state_is_on_its_way() {
+    let mut open = open_hostile();
     let server = Server::start(|_| {});
     let mut client = server.connect();
-    let mut open = open_hostile();
     open["limits"] = json!({"deadlineMs": 300});
     client.open(&open, &HOSTILE);
     client.send(FrameType::Bundle, 1, &hostile_bundle(&[("seen", 0)], true));
@@ -202,8 +207,8 @@ fn the_deadline_stands_while_state_is_on_its_way() {
 
 #[test]
 fn failures_and_permits_are_counted_and_shared_by_a_job() {
-    let server = Server::start(|_| {});
     let mut open = open_hostile();
+    let server = Server::start(|_| {});
     open["rateLimiters"] = json!([{"name": "api", "rate": 1e-6, "burst": 10, "shared": true}]);
     let (mut one, mut two) = (server.connect(), server.connect());
     one.open(&open, &HOSTILE);
