@@ -27,6 +27,8 @@ mod rows;
 mod samples;
 mod scenarios;
 mod sidecar_process;
+mod state;
+mod submission;
 
 /// Sandboxed Rust functions for Apache Flink.
 #[derive(Parser)]

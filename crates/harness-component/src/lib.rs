@@ -25,6 +25,7 @@ impl Component {
 
 impl Executor for Component {
     fn open(&mut self, open: &Open) -> Result<()> {
+        // Full buckets, as after a restart of the sidecar.
         let rate_limiters = RateLimiters::default().connect("", &open.rate_limiters)?;
         let options = Options { limits: open.limits, on_error: open.on_error, rate_limiters };
         let opened = self.function.open_with(&open.parameters, options);
