@@ -13,10 +13,10 @@ use flink_wasm_diagnostic::{Code, Diagnostic, Result};
 use flink_wasm_engine::{Fault, Loaded};
 use flink_wasm_protocol::bundle::BUNDLE_HEADER_BYTES;
 use flink_wasm_protocol::frame::{FrameHeader, FrameType};
-use flink_wasm_protocol::keyed::ITEM_COUNT_AT;
 use flink_wasm_protocol::handshake::{
     ErrorFrame, NeedComponent, Open, decode_json, encode_json, parse_digest,
 };
+use flink_wasm_protocol::keyed::ITEM_COUNT_AT;
 
 use crate::channel::{Channel, Source, Stream};
 use crate::frames::FrameReader;
@@ -107,7 +107,7 @@ fn run(stream: &Arc<UnixStream>, shared: &Shared, about: &mut Option<Open>) -> s
             session::load(shared, &open, payload)?
         }
     };
-    let (session, opened) = session::open(shared, &open, &loaded, start)?;
+    let (session, opened) = session::open(shared, &hello.job_id, &open, &loaded, start)?;
     shared.metrics.opened(loaded.cached);
     tracing::info!(
         job = hello.job_name,
@@ -186,7 +186,10 @@ fn run_bundle(
         reply.len(),
         start.elapsed(),
     );
-    Ok(send(stream, reply)?)
+    send(stream, reply)?;
+    shared.metrics.limiters(session.instance.limiter_use());
+    shared.metrics.failures(session.instance.failure_codes());
+    Ok(())
 }
 
 /// The payload of the next frame, which must be of this type; `None` when the peer has gone.

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use flink_wasm_diagnostic::Code;
+use flink_wasm_engine::LimiterUse;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -29,6 +30,8 @@ pub(crate) struct Metrics {
     guest_seconds: Counter<f64, AtomicU64>,
     opened: Family<[(&'static str, &'static str); 1], Counter>,
     errors: Family<[(&'static str, &'static str); 1], Counter>,
+    failures: Family<[(&'static str, &'static str); 1], Counter>,
+    permits: Family<[(&'static str, String); 2], Counter>,
 }
 
 impl Metrics {
@@ -61,6 +64,16 @@ impl Metrics {
         let opened =
             register!("functions_opened", "Functions opened, by where the code came from", Family::default());
         let errors = register!("errors", "Connections ended by an error, by code", Family::default());
+        let failures = register!(
+            "failures",
+            "Rows and timers that failed without ending a connection, by code",
+            Family::default()
+        );
+        let permits = register!(
+            "limiter_permits",
+            "Permits that functions asked rate limiters for, by limiter and answer",
+            Family::default()
+        );
         Self {
             registry,
             connections,
@@ -75,6 +88,8 @@ impl Metrics {
             guest_seconds,
             opened,
             errors,
+            failures,
+            permits,
         }
     }
 
@@ -93,6 +108,21 @@ impl Metrics {
 
     pub(crate) fn error(&self, code: Code) {
         self.errors.get_or_create(&[("code", code.as_str())]).inc();
+    }
+
+    pub(crate) fn failures(&self, codes: &[Code]) {
+        for code in codes {
+            self.failures.get_or_create(&[("code", code.as_str())]).inc();
+        }
+    }
+
+    pub(crate) fn limiters(&self, used: &[LimiterUse]) {
+        for LimiterUse { name, granted, refused } in used {
+            for (answer, permits) in [("granted", granted), ("refused", refused)] {
+                let labels = [("limiter", name.clone()), ("answer", answer.to_owned())];
+                self.permits.get_or_create(&labels).inc_by(*permits);
+            }
+        }
     }
 
     /// The OpenMetrics text, which Prometheus reads.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
-use flink_wasm_engine::{Engine, EngineConfig};
+use flink_wasm_engine::{Engine, EngineConfig, RateLimiters};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
 
@@ -58,6 +58,7 @@ impl Config {
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) limiters: RateLimiters,
     pub(crate) memory: MemoryBudget,
     streams: Mutex<Streams>,
     /// Told whenever a connection has ended.
@@ -102,6 +103,7 @@ impl Sidecar {
         let shared = Arc::new(Shared {
             engine,
             metrics: Arc::new(Metrics::new()),
+            limiters: RateLimiters::default(),
             memory: MemoryBudget { limit: config.memory_limit, reserved: Mutex::default() },
             streams: Mutex::default(),
             ended: Notify::new(),

@@ -59,13 +59,15 @@ pub(crate) fn load(shared: &Shared, open: &Open, component: &[u8]) -> Result<Loa
 /// FW0204 when the component is not what the job takes it for; else what opening can end with.
 pub(crate) fn open<'s>(
     shared: &'s Shared,
+    job_id: &str,
     open: &Open,
     loaded: &Loaded,
     start: Instant,
 ) -> Result<(Session<'s>, Opened)> {
     check_description(open, &loaded.function)?;
     let memory = shared.reserve(open.limits.memory_bytes)?;
-    let options = Options { limits: open.limits, on_error: open.on_error };
+    let rate_limiters = shared.limiters.connect(job_id, &open.rate_limiters)?;
+    let options = Options { limits: open.limits, on_error: open.on_error, rate_limiters };
     let instance = loaded.function.open_with(&open.parameters, options).map_err(|fault| fault.diagnostic)?;
     let opened = Opened {
         function: open.function.clone(),
@@ -93,7 +95,9 @@ fn check_description(open: &Open, function: &LoadedFunction) -> Result<()> {
         names(description.side_outputs.iter().map(|output| &output.name).collect()),
     );
     if in_job != in_component {
-        return Err(mismatch(format!("side outputs are {in_job} in the job, {in_component} in the component")));
+        return Err(mismatch(format!(
+            "side outputs are {in_job} in the job, {in_component} in the component"
+        )));
     }
     for (in_job, in_component) in open.side_outputs.iter().zip(&description.side_outputs) {
         compare(&format!("side output `{}`", in_job.name), &in_job.types, &in_component.fields)?;

@@ -25,6 +25,7 @@ mod output;
 mod problems;
 mod rows;
 mod samples;
+mod scenarios;
 mod sidecar_process;
 
 /// Sandboxed Rust functions for Apache Flink.

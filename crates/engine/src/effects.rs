@@ -67,7 +67,10 @@ impl Effects {
             return bad(format!("a change of state {index}, there are {}", self.states.len()));
         };
         if state.kind.is_value() != wants_values {
-            return bad(format!("a change of state `{}` as of another kind than {:?}", state.name, state.kind));
+            return bad(format!(
+                "a change of state `{}` as of another kind than {:?}",
+                state.name, state.kind
+            ));
         }
         if std::mem::replace(&mut self.is_told[at], true) {
             return bad(format!("changes of state `{}` were told twice", state.name));
@@ -151,7 +154,9 @@ impl Effects {
                 None => false,
             };
             if !is_right {
-                return bad(format!("operation {number} on an element of a {kind:?} state does not fit its value"));
+                return bad(format!(
+                    "operation {number} on an element of a {kind:?} state does not fit its value"
+                ));
             }
         }
         self.check_size(state, "an element", elements)?;

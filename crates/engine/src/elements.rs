@@ -18,7 +18,8 @@ pub type Elements = Vec<(Vec<u8>, Vec<u8>)>;
 /// States and keys are indices of the function's states and of the bundle's keys. An error ends the bundle, and with it the instance.
 pub trait ElementSource {
     /// The value under an element of a map.
-    fn get(&mut self, state: u32, key: u32, element: &[u8]) -> flink_wasm_diagnostic::Result<Option<Vec<u8>>>;
+    fn get(&mut self, state: u32, key: u32, element: &[u8])
+    -> flink_wasm_diagnostic::Result<Option<Vec<u8>>>;
 
     /// All of a list or map.
     fn scan(&mut self, state: u32, key: u32) -> flink_wasm_diagnostic::Result<Elements>;
@@ -57,7 +58,10 @@ fn ask<T>(
         return Err(stop(host, fault));
     }
     let Some(source) = &mut host.elements else {
-        return Err(stop(host, Diagnostic::new(Code::Internal, "there is nobody to ask for list and map state")));
+        return Err(stop(
+            host,
+            Diagnostic::new(Code::Internal, "there is nobody to ask for list and map state"),
+        ));
     };
     let start = Instant::now();
     let answer = question(source.as_mut());

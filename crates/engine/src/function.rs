@@ -233,11 +233,8 @@ fn describe(
     pre: &InstancePre<HostState>,
     index: &ComponentExportIndex,
 ) -> Result<Description> {
-    let limits = Limits {
-        memory_bytes: MAX_MEMORY_BYTES,
-        deadline_ms: DESCRIBE_DEADLINE_MS,
-        ..Limits::default()
-    };
+    let limits =
+        Limits { memory_bytes: MAX_MEMORY_BYTES, deadline_ms: DESCRIBE_DEADLINE_MS, ..Limits::default() };
     let mut store = store(engine, limits);
     let record = pre.instantiate(&mut store).and_then(|instance| {
         let describe = instance.get_typed_func::<(), (FunctionRecord,)>(&mut store, index)?;

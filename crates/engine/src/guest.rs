@@ -74,6 +74,7 @@ impl Guest {
         let state = self.store.data_mut();
         (state.processing_time_ms, state.watermark_ms) = work.times();
         state.limiter.refused_bytes = None;
+        state.requests.rewind();
         state.reply.begin(kind);
         (state.output, state.effects) = (None, None);
         match (kind, work) {

@@ -18,10 +18,14 @@ use crate::abi::{BatchFromGuest, COLLECTOR, CONTEXT, Level};
 use crate::effects::{self, Effects};
 use crate::elements::{self, ElementSource};
 use crate::limiter::Limiter;
+use crate::rate::Requests;
 use crate::text::{clean, clean_lines};
 
 /// A panic's message is shown to people; assertions print both sides.
 const MAX_PANIC_BYTES: usize = 8 << 10;
+
+/// A limiter's name as it is looked for; a longer one is unknown.
+const MAX_LIMITER_NAME_BYTES: usize = 1 << 10;
 
 /// What the host keeps for one instance.
 pub(crate) struct HostState {
@@ -38,6 +42,8 @@ pub(crate) struct HostState {
     pub(crate) effects: Option<Effects>,
     /// Whom to ask for list and map state.
     pub(crate) elements: Option<Box<dyn ElementSource>>,
+    /// What was asked of rate limiters.
+    pub(crate) requests: Requests,
     /// When the guest ends; later by the time that it waits for its host.
     pub(crate) deadline: Instant,
     pub(crate) reply: ReplyWriter,
@@ -77,6 +83,7 @@ impl HostState {
             output: None,
             effects: None,
             elements: None,
+            requests: Requests::default(),
             deadline: Instant::now(),
             reply: ReplyWriter::default(),
             trailer: Trailer::default(),
@@ -165,6 +172,15 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> Result<Linker<HostState>> {
                 state.trailer.gauges.insert(name, value);
             }
             Ok(())
+        },
+    )?;
+    context.func_wrap(
+        "try-acquire",
+        |mut store: StoreContextMut<'_, HostState>, (limiter, permits): (WasmStr, u32)| {
+            let limiter = clean(&limiter.to_str(&store)?, MAX_LIMITER_NAME_BYTES);
+            let state = store.data_mut();
+            let answer = state.requests.try_acquire(&limiter, permits);
+            Ok((answer.map_err(|fault| stop(state, fault))?,))
         },
     )?;
     linker.instance(COLLECTOR)?.func_wrap("emit", emit)?;

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
-use flink_wasm_protocol::batch::bitmap_bytes;
-use flink_wasm_protocol::handshake::{ErrorPolicy, FunctionKind};
+use flink_wasm_protocol::batch::{bit, bitmap_bytes};
+use flink_wasm_protocol::handshake::{ErrorPolicy, FunctionKind, OnError};
 use flink_wasm_protocol::reply::{ReplyWriter, Trailer};
 
+use crate::abi::RowFailure;
 use crate::elements::ElementSource;
 use crate::fault::Fault;
 use crate::function::LoadedFunction;
 use crate::guest::{Answer, Guest, MAX_MESSAGE_BYTES};
 use crate::locate::locate;
 use crate::options::Options;
+use crate::rate::{LimiterUse, Requests};
 use crate::slots::Slots;
 use crate::text::clean;
 use crate::work::{Chosen, Work, aligned};
@@ -22,20 +24,38 @@ const KEPT_REPLY_BYTES: usize = 4 << 20;
 
 /// An instance of a function, with its own memory; and with another one after a fault, when the job's error policy goes on.
 pub struct Instance {
-    function: Arc<LoadedFunction>,
+    pub(crate) function: Arc<LoadedFunction>,
     parameters: Arc<str>,
     pub(crate) options: Options,
     /// `None` once a fault has ended the instance.
-    guest: Option<Guest>,
+    pub(crate) guest: Option<Guest>,
     slots: Slots,
     peak_memory_bytes: usize,
+    limiter_use: Vec<LimiterUse>,
+    failure_codes: Vec<Code>,
 }
 
 /// An item that does not come to anything.
-struct Failed {
-    item: u32,
-    code: Code,
-    message: String,
+pub(crate) struct Failed {
+    pub(crate) item: u32,
+    pub(crate) code: Code,
+    pub(crate) message: String,
+}
+
+impl Failed {
+    pub(crate) fn refused(failure: &RowFailure) -> Self {
+        let message = clean(&failure.message, MAX_MESSAGE_BYTES);
+        Self { item: failure.row, code: Code::RowFailed, message }
+    }
+}
+
+/// What is left of a bundle.
+pub(crate) struct Outcome {
+    /// The items that the guest got; `None` for all.
+    pub(crate) chosen: Option<Vec<u32>>,
+    /// Of a filter: a bitmap over these items.
+    pub(crate) keep: Option<Vec<u8>>,
+    pub(crate) failures: Vec<Failed>,
 }
 
 impl Instance {
@@ -44,7 +64,8 @@ impl Instance {
         parameters: Arc<str>,
         options: Options,
     ) -> std::result::Result<Self, Fault> {
-        let guest = Guest::open(&function, &parameters, options.limits)?;
+        let mut guest = Guest::open(&function, &parameters, options.limits)?;
+        guest.store.data_mut().requests = Requests::new(options.rate_limiters.clone());
         Ok(Self {
             function,
             parameters,
@@ -52,6 +73,8 @@ impl Instance {
             guest: Some(guest),
             slots: Slots::default(),
             peak_memory_bytes: 0,
+            limiter_use: Vec::new(),
+            failure_codes: Vec::new(),
         })
     }
 
@@ -71,6 +94,16 @@ impl Instance {
     pub fn peak_memory_bytes(&self) -> usize {
         let now = self.guest.as_ref().map_or(0, |guest| guest.store.data().limiter.peak_bytes);
         now.max(self.peak_memory_bytes)
+    }
+
+    /// What the last bundle got from rate limiters.
+    pub fn limiter_use(&self) -> &[LimiterUse] {
+        &self.limiter_use
+    }
+
+    /// Why items of the last bundle have failed.
+    pub fn failure_codes(&self) -> &[Code] {
+        &self.failure_codes
     }
 
     /// Runs the payload of a BUNDLE frame and gives the whole REPLY frame, which lives until the next call.
@@ -108,54 +141,93 @@ impl Instance {
             self.slots.prepare(bundle)?;
             *values = self.slots.columns(&bundle.slots, bundle.values.columns().len());
         }
-        let (answer, failures) = self.run_items(&work)?;
-        Ok(self.finish(id, &work, answer, failures)?)
+        let outcome = self.run_items(&work)?;
+        Ok(self.finish(id, &work, outcome)?)
     }
 
     /// Runs the items of a bundle, without those that fail where the policy says so.
-    fn run_items(&mut self, work: &Work<'_>) -> std::result::Result<(Answer, Vec<Failed>), Fault> {
+    ///
+    /// A process function's call ends with its first failure, and a trap ends any; the items that are left are then run from the state
+    /// before the bundle, so that what comes of them is what would have come without the others.
+    fn run_items(&mut self, work: &Work<'_>) -> std::result::Result<Outcome, Fault> {
+        let OnError { policy, retries } = self.options.on_error;
         let mut chosen: Option<Vec<u32>> = None;
-        let mut failures = Vec::new();
+        let mut failures: Vec<Failed> = Vec::new();
+        let mut tried = (u32::MAX, 0);
         // What `open` has logged is told once, however often the items are run.
         let first = self.guest.as_mut().map(|guest| std::mem::take(&mut guest.store.data_mut().trailer));
         let first = first.unwrap_or_default();
         loop {
             let failed = match self.attempt(work, chosen.as_deref(), &first) {
-                Ok(mut answer) => {
-                    let refused = |failure: crate::abi::RowFailure| Failed {
-                        item: failure.row,
-                        code: Code::RowFailed,
-                        message: clean(&failure.message, MAX_MESSAGE_BYTES),
+                Ok(answer) => {
+                    let Some(failure) = answer.failures.first() else {
+                        failures.sort_by_key(|failed| failed.item);
+                        return Ok(Outcome { chosen, keep: answer.keep, failures });
                     };
-                    let refused: Vec<Failed> = answer.failures.drain(..).map(refused).collect();
-                    let goes_on = matches!(work, Work::Keyed(..))
-                        && !refused.is_empty()
-                        && self.options.on_error.policy != ErrorPolicy::Fail;
-                    if !goes_on {
-                        failures.extend(refused);
-                        failures.sort_by_key(|failed: &Failed| failed.item);
-                        return Ok((answer, failures));
+                    if !matches!(work, Work::Keyed(..)) {
+                        return self.retry_rows(work, chosen, answer, failures);
                     }
-                    refused
+                    let item = failure.row;
+                    tried = if tried.0 == item { tried } else { (item, 0) };
+                    let is_retried = failure.transient && tried.1 < retries;
+                    if !is_retried && policy == ErrorPolicy::Fail {
+                        return Ok(Outcome { chosen, keep: None, failures: vec![Failed::refused(failure)] });
+                    }
+                    self.forget_requests_of(work, chosen.as_deref(), item)?;
+                    if is_retried {
+                        tried.1 += 1;
+                        continue;
+                    }
+                    Failed::refused(failure)
                 }
-                Err(diagnostic) => vec![self.fault(work, chosen.as_deref(), diagnostic)?],
+                Err(diagnostic) => {
+                    let failed = self.fault(work, chosen.as_deref(), diagnostic)?;
+                    self.forget_requests_of(work, chosen.as_deref(), failed.item)?;
+                    failed
+                }
             };
             let left = chosen.take().unwrap_or_else(|| (0..work.item_count() as u32).collect());
-            let is_left = |item: &u32| failed.iter().all(|failed| failed.item != *item);
-            chosen = Some(left.into_iter().filter(is_left).collect());
-            failures.extend(failed);
+            chosen = Some(left.into_iter().filter(|item| *item != failed.item).collect());
+            failures.push(failed);
         }
     }
 
+    /// Whether this bundle has asked rate limiters.
+    pub(crate) fn has_requests(&self) -> bool {
+        self.guest.as_ref().is_some_and(|guest| !guest.store.data().requests.is_empty())
+    }
+
+    /// Gives back what an item, and those behind it, got from rate limiters: the items before it are run to see what they got.
+    fn forget_requests_of(
+        &mut self,
+        work: &Work<'_>,
+        chosen: Chosen<'_>,
+        item: u32,
+    ) -> std::result::Result<(), Fault> {
+        if !self.has_requests() {
+            return Ok(());
+        }
+        let before: Vec<u32> = match chosen {
+            Some(chosen) => chosen.iter().copied().filter(|other| *other < item).collect(),
+            None => (0..item).collect(),
+        };
+        let deadline_ms = self.options.limits.deadline_ms;
+        let guest = self.guest.as_mut().ok_or_else(has_ended)?;
+        guest.run(&self.function, work, Some(&before), deadline_ms)?;
+        let requests = &mut guest.store.data_mut().requests;
+        requests.cut(requests.count());
+        Ok(())
+    }
+
     /// Runs some items from the state before the bundle.
-    fn attempt(&mut self, work: &Work<'_>, chosen: Chosen<'_>, first: &Trailer) -> Result<Answer> {
+    pub(crate) fn attempt(&mut self, work: &Work<'_>, chosen: Chosen<'_>, first: &Trailer) -> Result<Answer> {
         let guest = self.guest.as_mut().ok_or_else(has_ended)?;
         guest.store.data_mut().trailer.clone_from(first);
         guest.run(&self.function, work, chosen, self.options.limits.deadline_ms)
     }
 
     /// Finds the item at fault, and has a fresh guest where the policy goes on without it.
-    fn fault(
+    pub(crate) fn fault(
         &mut self,
         work: &Work<'_>,
         chosen: Chosen<'_>,
@@ -190,6 +262,7 @@ impl Instance {
             let (old, new) = (old.store.data_mut(), guest.store.data_mut());
             self.peak_memory_bytes = self.peak_memory_bytes.max(old.limiter.peak_bytes);
             new.elements = old.elements.take();
+            new.requests = std::mem::take(&mut old.requests);
             new.metric_names = std::mem::take(&mut old.metric_names);
         }
         self.guest = Some(guest);
@@ -206,24 +279,26 @@ impl Instance {
     }
 
     /// Ends the reply, and keeps what the bundle has changed.
-    fn finish(&mut self, id: u64, work: &Work<'_>, answer: Answer, failures: Vec<Failed>) -> Result<()> {
+    fn finish(&mut self, id: u64, work: &Work<'_>, outcome: Outcome) -> Result<()> {
         let guest = self.guest.as_mut().ok_or_else(has_ended)?;
         let state = guest.store.data_mut();
         // Under `fail` a process function's refusal ends the job: nothing else of the bundle counts.
         let is_refused = self.options.on_error.policy == ErrorPolicy::Fail
             && self.function.description().kind == FunctionKind::Process
-            && !failures.is_empty();
+            && !outcome.failures.is_empty();
         if is_refused {
             state.reply.begin(FunctionKind::Process);
         }
-        if let Some(keep) = answer.keep {
-            put_keep(&mut state.reply, work.item_count(), &keep, &failures)?;
+        if let Some(keep) = &outcome.keep {
+            put_keep(&mut state.reply, work.item_count(), keep, outcome.chosen.as_deref())?;
         }
-        for failed in &failures {
+        for failed in &outcome.failures {
             state.reply.failure(failed.item, failed.code, &failed.message)?;
         }
         let trailer = std::mem::take(&mut state.trailer);
         state.reply.finish(id, &trailer)?;
+        self.limiter_use = state.requests.finish();
+        self.failure_codes = outcome.failures.iter().map(|failed| failed.code).collect();
         if let (Some(effects), Work::Keyed(bundle, _), false) = (state.effects.take(), work, is_refused) {
             self.slots.apply(&bundle.slots, effects.values);
         }
@@ -231,27 +306,19 @@ impl Instance {
     }
 }
 
-/// Puts the bits of the rows that the filter got where they are in the bundle. Rows that trapped were not given again.
-fn put_keep(reply: &mut ReplyWriter, row_count: usize, keep: &[u8], failures: &[Failed]) -> Result<()> {
-    let left_out: Vec<u32> = failures
-        .iter()
-        .filter(|failed| failed.code != Code::RowFailed)
-        .map(|failed| failed.item)
-        .collect();
-    if left_out.is_empty() {
-        return reply.keep(row_count, keep);
-    }
+/// Puts the bits of the rows that the filter got where they are in the bundle.
+fn put_keep(reply: &mut ReplyWriter, row_count: usize, keep: &[u8], chosen: Chosen<'_>) -> Result<()> {
+    let Some(chosen) = chosen else { return reply.keep(row_count, keep) };
     let mut bitmap = vec![0; bitmap_bytes(row_count)];
-    let given = (0..row_count).filter(|row| left_out.binary_search(&(*row as u32)).is_err());
-    for (bit, row) in given.enumerate() {
-        if flink_wasm_protocol::batch::bit(keep, bit) {
-            bitmap[row / 8] |= 1 << (row % 8);
+    for (at, row) in chosen.iter().enumerate() {
+        if bit(keep, at) {
+            bitmap[*row as usize / 8] |= 1 << (row % 8);
         }
     }
     reply.keep(row_count, &bitmap)
 }
 
-fn has_ended() -> Diagnostic {
+pub(crate) fn has_ended() -> Diagnostic {
     Diagnostic::new(Code::Internal, "the instance has ended with an earlier fault")
 }
 

@@ -23,6 +23,8 @@ mod limiter;
 mod locate;
 mod native;
 mod options;
+mod rate;
+mod retry;
 mod slots;
 mod text;
 mod work;
@@ -31,9 +33,8 @@ pub use description::{Description, Field, Parameter, SideOutput};
 pub use elements::{ElementSource, Elements};
 pub use engine::{Engine, EngineConfig, Loaded};
 pub use fault::Fault;
-pub use flink_wasm_protocol::handshake::{
-    ErrorPolicy, FunctionKind, Limits, OnError, State, StateKind,
-};
+pub use flink_wasm_protocol::handshake::{ErrorPolicy, FunctionKind, Limits, OnError, State, StateKind};
 pub use function::LoadedFunction;
 pub use instance::Instance;
 pub use options::Options;
+pub use rate::{FunctionLimiters, LimiterUse, RateLimiters};

@@ -47,7 +47,8 @@ pub(crate) fn locate(
         }
         _ => deadline_ms,
     };
-    let is_keyed = matches!(work, Work::Keyed(..));
+    // So do items that ask rate limiters, through the answers of those before them.
+    let is_in_order = matches!(work, Work::Keyed(..)) || instance.has_requests();
     let (mut start, mut stop) = (0, items.len());
     if stop == 1 {
         return Some(items[0]);
@@ -57,7 +58,7 @@ pub(crate) fn locate(
             return None;
         }
         let middle = start + (stop - start) / 2;
-        let from = if is_keyed { 0 } else { start };
+        let from = if is_in_order { 0 } else { start };
         match instance.probe(work, &items[from..middle], part_ms) {
             None => start = middle,
             Some(found) if found == code => stop = middle,
@@ -66,7 +67,7 @@ pub(crate) fn locate(
         }
     }
     // The search only ever ruled items out. The one that is left must fail.
-    let from = if is_keyed { 0 } else { start };
+    let from = if is_in_order { 0 } else { start };
     let found = instance.probe(work, &items[from..stop], deadline_ms)?;
     (found == code).then_some(items[start])
 }

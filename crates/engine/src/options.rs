@@ -4,6 +4,8 @@ use flink_wasm_diagnostic::{Code, Diagnostic, Result};
 use flink_wasm_protocol::handshake::{Limits, OnError};
 use flink_wasm_protocol::limits::{MAX_DEADLINE_MS, MAX_MEMORY_BYTES, MAX_RETRIES, MAX_STATE_VALUE_BYTES};
 
+use crate::rate::FunctionLimiters;
+
 /// How an instance is to be run.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -11,6 +13,8 @@ pub struct Options {
     pub limits: Limits,
     /// What becomes of items that fail.
     pub on_error: OnError,
+    /// The rate limiters that the function may ask.
+    pub rate_limiters: FunctionLimiters,
 }
 
 impl Options {

@@ -5,6 +5,7 @@ mod common;
 use common::function;
 use flink_wasm::testing::{TestContext, run_filter, run_map};
 use flink_wasm::{Batch, Cells, Column, FilterFunction, MapFunction, Varlen};
+use flink_wasm_diagnostic::Code;
 use flink_wasm_engine::{Limits, LoadedFunction};
 use flink_wasm_protocol::arbitrary::rows;
 use flink_wasm_protocol::batch::{BatchView, BatchWriter, CellsView, RawColumn, bit};
@@ -74,7 +75,7 @@ fn reply_of(schema: &Schema, rows: &Batch, origin: &[u32], failures: &[flink_was
         writer.emission(schema, 0, rows.row_count as usize, origin, &columns).unwrap();
     }
     for failure in failures {
-        writer.failure(failure.row, &failure.message).unwrap();
+        writer.failure(failure.row, Code::RowFailed, &failure.message).unwrap();
     }
     writer.finish(1, &Trailer::default()).unwrap().to_vec()
 }

@@ -72,7 +72,8 @@ fn limits_have_limits() {
         (1 << 20, 600_001, Code::ProtocolViolation),
         (64 << 10, 1_000, Code::MemoryExceeded),
     ] {
-        let fault = open("tax", json!({}), Limits { memory_bytes, deadline_ms, ..Limits::default() }).unwrap_err();
+        let fault =
+            open("tax", json!({}), Limits { memory_bytes, deadline_ms, ..Limits::default() }).unwrap_err();
         assert_eq!(fault.diagnostic.code, code, "{memory_bytes} {deadline_ms} {fault:?}");
     }
 }

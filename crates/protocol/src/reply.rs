@@ -579,6 +579,12 @@ impl ReplyWriter {
         Ok(())
     }
 
+    /// The rows of a map since `begin`.
+    pub fn emissions(&self, schema: &Schema) -> Result<Vec<Emission<'_>>> {
+        let mut reader = Reader { bytes: &self.frame, at: HEADER_BYTES + REPLY_HEADER_BYTES };
+        (0..self.emissions).map(|_| read_emission(schema, &mut reader)).collect()
+    }
+
     /// Rows put out since `begin`.
     pub fn emitted_rows(&self) -> usize {
         self.emitted_rows

@@ -64,6 +64,7 @@ pub fn run(instance: &mut Instance, rows: &[Value]) -> Result<Answer, Fault> {
         ReplyBody::Filter { row_count, keep: bits } => {
             keep = (0..*row_count).map(|row| flink_wasm_protocol::batch::bit(bits, row)).collect();
         }
+        ReplyBody::Process(_) => panic!("process functions have an operator of their own"),
     }
     let failures = reply.failures.iter().map(|failure| (failure.row, failure.message.to_owned())).collect();
     Ok(Answer { rows, origins, keep, failures, trailer: reply.trailer })

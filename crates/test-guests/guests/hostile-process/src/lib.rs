@@ -144,6 +144,10 @@ impl Bundle {
                 self.rows.push((k, found.map_or(-1, |bytes| number(&bytes)), timestamp));
                 return Ok(());
             }
+            "acquire-panic" => {
+                context::try_acquire("api", value as u32);
+                panic!("told to panic with {value}");
+            }
             "acquire" | "acquire-unknown" => {
                 let limiter = if mode == "acquire" { "api" } else { "unknown" };
                 if !context::try_acquire(limiter, value as u32) {

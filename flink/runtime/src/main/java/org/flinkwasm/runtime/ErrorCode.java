@@ -13,6 +13,8 @@ public enum ErrorCode {
     TYPE_MISMATCH("FW0204"),
     WRONG_ARGUMENTS("FW0205"),
     PLAN_REFUSED("FW0206"),
+    MISSING_KEY("FW0208"),
+    BATCH_MODE("FW0209"),
     TOO_LARGE("FW0308"),
     NOT_A_BUNDLE("FW0401"),
     CORRUPT_BUNDLE("FW0402"),
@@ -28,7 +30,11 @@ public enum ErrorCode {
     OPEN_FAILED("FW0509"),
     OUTPUT_EXCEEDED("FW0510"),
     BAD_OUTPUT("FW0511"),
-    JOB_FAILED("FW0603");
+    UNKNOWN_LIMITER("FW0513"),
+    STATE_TOO_LARGE("FW0514"),
+    TIMER_LOOP("FW0515"),
+    JOB_FAILED("FW0603"),
+    STATE_INCOMPATIBLE("FW0606");
 
     private final String code;
 
@@ -55,7 +61,7 @@ public enum ErrorCode {
      * Whether the same rows fail again however often they are tried: the function or its input is at fault, not the connection.
      */
     public static boolean isDeterministic(String code) {
-        return code.compareTo(FUNCTION_TRAPPED.code) >= 0 && code.compareTo(BAD_OUTPUT.code) <= 0
+        return code.compareTo(FUNCTION_TRAPPED.code) >= 0 && code.compareTo(TIMER_LOOP.code) <= 0
                 || code.equals(PROTOCOL_MISMATCH.code);
     }
 }

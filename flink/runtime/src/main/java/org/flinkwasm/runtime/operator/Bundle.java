@@ -9,7 +9,7 @@ import java.util.List;
 /**
  * Rows on their way through the sidecar, with what stood between them in the stream. Bundles are used again, with their buffers.
  */
-final class Bundle {
+class Bundle {
     /** The timestamp of a record that has none. */
     static final long NO_TIMESTAMP = Long.MIN_VALUE;
 

@@ -28,23 +28,27 @@ final class SidecarLink implements Closeable {
     private final SidecarConnection connection;
     private final String socket;
     private final MailboxExecutor mailbox;
-    private final ReplyHandler handler;
+    private final FrameHandler handler;
     private final UnaryOperator<DiagnosticException> describer;
     private final Thread reader;
     private final ConcurrentLinkedQueue<ByteBuilder> buffers = new ConcurrentLinkedQueue<>();
     private volatile DiagnosticException failure;
     private volatile boolean closing;
 
-    /** Called on the task thread for each reply, in the order of the bundles. */
-    interface ReplyHandler {
+    /** Called on the task thread for each frame, in order. */
+    interface FrameHandler {
+        /** The reply to a bundle. */
         void onReply(long id, ByteBuilder payload) throws Exception;
+
+        /** A question for list or map state; the bundle waits for the answer. */
+        void onQuestion(long id, ByteBuilder payload) throws Exception;
     }
 
     SidecarLink(
             SidecarConnection connection,
             String socket,
             MailboxExecutor mailbox,
-            ReplyHandler handler,
+            FrameHandler handler,
             UnaryOperator<DiagnosticException> describer,
             String threadName,
             ClassLoader classLoader) {
@@ -69,7 +73,7 @@ final class SidecarLink implements Closeable {
         }
     }
 
-    /** Gives a reply's buffer back. */
+    /** Gives a payload's buffer back. */
     void recycle(ByteBuilder payload) {
         buffers.add(payload);
     }
@@ -83,11 +87,14 @@ final class SidecarLink implements Closeable {
                 if (type == FrameType.ERROR) {
                     throw SidecarConnection.error(payload);
                 }
-                if (type != FrameType.REPLY) {
+                long id = connection.receivedId();
+                if (type == FrameType.REPLY) {
+                    mailbox.execute(() -> handler.onReply(id, payload), "wasm reply %s", id);
+                } else if (type == FrameType.STATE_GET) {
+                    mailbox.execute(() -> handler.onQuestion(id, payload), "wasm question of bundle %s", id);
+                } else {
                     throw ProtocolException.violation("a frame " + type + " came, expected " + FrameType.REPLY);
                 }
-                long id = connection.receivedId();
-                mailbox.execute(() -> handler.onReply(id, payload), "wasm reply %s", id);
             }
         } catch (IOException e) {
             fail(lost(e));

@@ -7,7 +7,7 @@ import org.apache.flink.streaming.api.operators.StreamOperator;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 import org.apache.flink.table.data.RowData;
 
-/** Creates {@link WasmOperator}s. Behind a legacy source the chaining strategy has to be {@link ChainingStrategy#HEAD}. */
+/** Creates {@link WasmOperator}s and {@link WasmProcessOperator}s. Behind a legacy source the chaining strategy has to be {@link ChainingStrategy#HEAD}. */
 public final class WasmOperatorFactory extends AbstractStreamOperatorFactory<RowData>
         implements OneInputStreamOperatorFactory<RowData, RowData> {
     private static final long serialVersionUID = 1L;
@@ -22,12 +22,12 @@ public final class WasmOperatorFactory extends AbstractStreamOperatorFactory<Row
     @Override
     @SuppressWarnings("unchecked")
     public <T extends StreamOperator<RowData>> T createStreamOperator(StreamOperatorParameters<RowData> parameters) {
-        return (T) new WasmOperator(parameters, spec);
+        return (T) (spec.keyed() == null ? new WasmOperator(parameters, spec) : new WasmProcessOperator(parameters, spec));
     }
 
     @Override
     @SuppressWarnings("rawtypes")
     public Class<? extends StreamOperator> getStreamOperatorClass(ClassLoader classLoader) {
-        return WasmOperator.class;
+        return spec.keyed() == null ? WasmOperator.class : WasmProcessOperator.class;
     }
 }

@@ -4,6 +4,7 @@ import org.apache.flink.table.types.logical.LogicalType;
 
 import java.io.Serializable;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * What a wasm operator does, fixed when the job is built.
@@ -22,6 +23,7 @@ import java.util.List;
  * @param result the columns that are put out
  * @param bundleDigest digest of the bundle's manifest
  * @param settings how bundles are made, and where the sidecar is
+ * @param keyed what a process function has besides; null for a map or filter
  */
 public record WasmOperatorSpec(
         String operatorName,
@@ -37,9 +39,44 @@ public record WasmOperatorSpec(
         List<LogicalType> output,
         List<ResultColumn> result,
         String bundleDigest,
-        Settings settings)
+        Settings settings,
+        Keyed keyed)
         implements Serializable {
     private static final long serialVersionUID = 1L;
+
+    /** A map or filter function. */
+    public WasmOperatorSpec(
+            String operatorName,
+            String function,
+            String component,
+            Kind kind,
+            String parameters,
+            String limits,
+            List<String> inputTypes,
+            List<String> outputTypes,
+            List<Column> arguments,
+            List<Column> kept,
+            List<LogicalType> output,
+            List<ResultColumn> result,
+            String bundleDigest,
+            Settings settings) {
+        this(
+                operatorName,
+                function,
+                component,
+                kind,
+                parameters,
+                limits,
+                inputTypes,
+                outputTypes,
+                arguments,
+                kept,
+                output,
+                result,
+                bundleDigest,
+                settings,
+                null);
+    }
 
     /** What a function does with a row. */
     public enum Kind {
@@ -48,16 +85,72 @@ public record WasmOperatorSpec(
         /** Says which rows to keep; the others are dropped. */
         FILTER,
         /** Says yes or no, which becomes a column. */
-        FLAG;
+        FLAG,
+        /** Rows and timers of keys: any number of rows, to any of its outputs; keeps state. */
+        PROCESS;
 
         /** The name on the wire. */
         public String wireName() {
-            return this == MAP ? "map" : "filter";
+            switch (this) {
+                case MAP:
+                    return "map";
+                case PROCESS:
+                    return "process";
+                default:
+                    return "filter";
+            }
         }
     }
 
     /** A column of the input rows: name for messages, type, position. */
     public record Column(String name, LogicalType type, int position) implements Serializable {
+        private static final long serialVersionUID = 1L;
+    }
+
+    /**
+     * What a process function has besides.
+     *
+     * @param key columns of the rows that are the key which the function reads: their positions are those in the key
+     * @param keyTypes their types as the function's declaration writes them
+     * @param states in the order of the declaration
+     * @param sideOutputs in the order of the declaration
+     * @param timers whether the function may register timers
+     */
+    public record Keyed(List<Column> key, List<String> keyTypes, List<State> states, List<SideOutput> sideOutputs, boolean timers)
+            implements Serializable {
+        private static final long serialVersionUID = 1L;
+    }
+
+    /**
+     * A keyed state.
+     *
+     * @param schema names the type and its encoding
+     * @param ttlMs time to live after the last write; null for ever
+     */
+    public record State(String name, StateKind kind, String schema, Long ttlMs) implements Serializable {
+        private static final long serialVersionUID = 1L;
+    }
+
+    /** How a state is accessed. */
+    public enum StateKind {
+        VALUE,
+        REDUCING,
+        LIST,
+        MAP;
+
+        /** The name on the wire and in plans. */
+        public String wireName() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+
+        /** Whether a key has one value, which travels with each bundle. */
+        public boolean isValue() {
+            return this == VALUE || this == REDUCING;
+        }
+    }
+
+    /** A side output: its name, and its fields as the function's declaration writes them and as types. */
+    public record SideOutput(String name, List<String> fieldTypes, List<LogicalType> types) implements Serializable {
         private static final long serialVersionUID = 1L;
     }
 
@@ -77,10 +170,33 @@ public record WasmOperatorSpec(
      * How bundles are made, and where the sidecar is.
      *
      * @param socket null: what the task manager says
+     * @param cacheSlots keys whose values the sidecar keeps between bundles
+     * @param cacheBytes bytes of such values
      */
     public record Settings(
-            String socket, long connectTimeoutMs, int bundleRows, int bundleBytes, long bundleTimeMs, int bundlesInFlight)
+            String socket,
+            long connectTimeoutMs,
+            int bundleRows,
+            int bundleBytes,
+            long bundleTimeMs,
+            int bundlesInFlight,
+            int cacheSlots,
+            long cacheBytes)
             implements Serializable {
         private static final long serialVersionUID = 1L;
+
+        /** With the default cache. */
+        public Settings(
+                String socket, long connectTimeoutMs, int bundleRows, int bundleBytes, long bundleTimeMs, int bundlesInFlight) {
+            this(
+                    socket,
+                    connectTimeoutMs,
+                    bundleRows,
+                    bundleBytes,
+                    bundleTimeMs,
+                    bundlesInFlight,
+                    WasmOptions.STATE_CACHE_SLOTS.defaultValue(),
+                    WasmOptions.STATE_CACHE_BYTES.defaultValue().getBytes());
+        }
     }
 }

@@ -39,6 +39,16 @@ public final class WasmOptions {
             .defaultValue(2)
             .withDescription("Bundles of a subtask that are with the sidecar at a time. More makes checkpoints wait longer.");
 
+    public static final ConfigOption<Integer> STATE_CACHE_SLOTS = ConfigOptions.key("flink-wasm.state.cache-slots")
+            .intType()
+            .defaultValue(65_536)
+            .withDescription("Keys of a subtask whose state the sidecar keeps between bundles, so that it is not sent again. At most 65536.");
+
+    public static final ConfigOption<MemorySize> STATE_CACHE_BYTES = ConfigOptions.key("flink-wasm.state.cache-bytes")
+            .memoryType()
+            .defaultValue(MemorySize.parse("32 mb"))
+            .withDescription("Bytes of state of a subtask that the sidecar keeps between bundles.");
+
     /** Environment variable with the sidecar's socket. */
     static final String SOCKET_VARIABLE = "FLINK_WASM_SIDECAR_SOCKET";
 

@@ -10,9 +10,11 @@ public enum FrameType {
     OPENED(6),
     BUNDLE(7),
     REPLY(8),
-    ERROR(9);
+    ERROR(9),
+    STATE_GET(10),
+    STATE(11);
 
-    private static final FrameType[] BY_NUMBER = new FrameType[10];
+    private static final FrameType[] BY_NUMBER = new FrameType[12];
 
     static {
         for (FrameType type : values()) {

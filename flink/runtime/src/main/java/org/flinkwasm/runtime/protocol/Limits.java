@@ -11,5 +11,8 @@ public final class Limits {
     /** Flattened columns of a batch. */
     public static final int MAX_COLUMNS = 4096;
 
+    /** Slots of a connection, in which the sidecar keeps the values of keys. */
+    public static final int MAX_SLOTS = 65_536;
+
     private Limits() {}
 }

@@ -8,9 +8,7 @@ public final class Reply {
     private static final int KIND_FILTER = 1;
 
     private final boolean isFilter;
-    private int firstFailureRow = -1;
-    private String firstFailure;
-    private int failureCount;
+    private final Failures failures = new Failures();
     private int keep;
     private byte[] bytes;
     private int length;
@@ -38,21 +36,19 @@ public final class Reply {
         this.length = length;
         Cursor cursor = new Cursor(payload, 0, length);
         int kind = cursor.takeInt("the header of a reply");
-        failureCount = cursor.takeCount("the number of failures");
+        int failureCount = cursor.takeCount("the number of failures");
         int emissions = cursor.takeCount("the number of emissions");
         int trailerBytes = cursor.takeCount("the size of the trailer");
         if (kind != (isFilter ? KIND_FILTER : KIND_MAP)) {
             throw ProtocolException.violation("a reply of kind " + Integer.toUnsignedString(kind) + " for a " + (isFilter ? "filter" : "map"));
         }
-        if (failureCount > rows) {
-            throw ProtocolException.violation("a reply with " + failureCount + " failures for " + rows + " rows");
-        }
+        failures.expect(failureCount, rows);
         if (isFilter) {
             readKeep(cursor, emissions, rows);
         } else {
             readEmissions(cursor, emissions, rows, output);
         }
-        readFailures(cursor, rows);
+        failures.read(cursor, rows);
         int at = cursor.take(trailerBytes, "the trailer");
         trailer = trailerBytes == 0 ? null : new String(payload, at, trailerBytes, StandardCharsets.UTF_8);
         if (cursor.remaining() != 0) {
@@ -85,9 +81,9 @@ public final class Reply {
             next = readEmission(cursor, i, next, rows, output);
             total += shownRows;
         }
-        if (total != rows - failureCount) {
+        if (total != rows - failures.count()) {
             throw ProtocolException.violation(
-                    "a map's reply with " + total + " rows and " + failureCount + " failures for " + rows + " rows");
+                    "a map's reply with " + total + " rows and " + failures.count() + " failures for " + rows + " rows");
         }
     }
 
@@ -102,7 +98,7 @@ public final class Reply {
         int expected = next;
         for (int i = 0; i < shownRows; i++) {
             int origin = LittleEndian.getInt(bytes, origins + i * 4);
-            if (origin < expected || origin >= rows || failureCount == 0 && origin != expected) {
+            if (origin < expected || origin >= rows || failures.count() == 0 && origin != expected) {
                 throw ProtocolException.violation("the origins of a map's rows are out of order");
             }
             expected = origin + 1;
@@ -131,34 +127,9 @@ public final class Reply {
         return shownFirst + shownRows;
     }
 
-    private void readFailures(Cursor cursor, int rows) {
-        firstFailure = null;
-        firstFailureRow = -1;
-        for (int i = 0; i < failureCount; i++) {
-            int row = cursor.takeInt("a failure");
-            int messageBytes = cursor.takeCount("a failure");
-            int at = cursor.section(messageBytes, "the message of a failure");
-            if (row < 0 || row >= rows) {
-                throw ProtocolException.violation("a failure of row " + Integer.toUnsignedString(row) + " of " + rows);
-            }
-            if (firstFailure == null) {
-                firstFailure = new String(bytes, at, messageBytes, StandardCharsets.UTF_8);
-                firstFailureRow = row;
-            }
-        }
-    }
-
-    public int failureCount() {
-        return failureCount;
-    }
-
-    /** The row that failed first, with its message; -1 if none did. */
-    public int firstFailureRow() {
-        return firstFailureRow;
-    }
-
-    public String firstFailure() {
-        return firstFailure;
+    /** The rows that failed. */
+    public Failures failures() {
+        return failures;
     }
 
     /** Whether a filter function says yes to this row. */

@@ -137,7 +137,8 @@ public final class SidecarConnection implements Closeable {
         return json;
     }
 
-    private static JsonArray array(List<String> values) {
+    /** Texts as JSON. */
+    public static JsonArray array(List<String> values) {
         JsonArray array = new JsonArray();
         values.forEach(array::add);
         return array;

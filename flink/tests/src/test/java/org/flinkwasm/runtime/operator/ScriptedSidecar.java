@@ -17,7 +17,8 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A peer that answers as a test says, for what a real sidecar does only when it is broken or slow. Its function gives back its input.
+ * A peer that answers as a test says, for what a real sidecar does only when it is broken or slow. Its function gives back its input, unless
+ * another one is given.
  */
 final class ScriptedSidecar implements AutoCloseable {
     private static final int HELLO = 1;
@@ -35,15 +36,26 @@ final class ScriptedSidecar implements AutoCloseable {
         }
     }
 
+    /** A function: the payload of the reply to a bundle. */
+    interface Function {
+        ByteBuffer reply(Received bundle) throws IOException;
+    }
+
     final Path socket;
     final LinkedBlockingQueue<Received> bundles = new LinkedBlockingQueue<>();
     final List<String> handshake = new ArrayList<>();
     private final ServerSocketChannel server;
     private final Thread thread;
     private final boolean answersAtOnce;
+    private final Function function;
     private volatile SocketChannel peer;
 
     ScriptedSidecar(Path folder, boolean answersAtOnce) throws IOException {
+        this(folder, answersAtOnce, bundle -> echo(bundle, ""));
+    }
+
+    ScriptedSidecar(Path folder, boolean answersAtOnce, Function function) throws IOException {
+        this.function = function;
         this.answersAtOnce = answersAtOnce;
         socket = folder.resolve("sidecar.sock");
         Files.deleteIfExists(socket);
@@ -134,11 +146,12 @@ final class ScriptedSidecar implements AutoCloseable {
         return bundle;
     }
 
-    /** Gives the rows of a bundle back. */
+    /** Answers as the function does. */
     void answer(Received bundle) throws IOException {
-        answer(bundle, "");
+        send(REPLY, bundle.id, function.reply(bundle));
     }
 
+    /** Gives the rows of a bundle back. */
     void answer(Received bundle, String trailer) throws IOException {
         send(REPLY, bundle.id, echo(bundle, trailer));
     }

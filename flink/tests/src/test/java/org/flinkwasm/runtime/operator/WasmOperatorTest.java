@@ -364,8 +364,8 @@ class WasmOperatorTest {
         process(1);
         Received bundle = sidecar.next();
         byte[] message = "negative".getBytes();
-        ByteBuffer reply = ByteBuffer.allocate(32).order(ByteOrder.LITTLE_ENDIAN);
-        reply.putInt(0).putInt(1).putInt(0).putInt(0).putInt(0).putInt(message.length).put(message).flip();
+        ByteBuffer reply = ByteBuffer.allocate(40).order(ByteOrder.LITTLE_ENDIAN);
+        reply.putInt(0).putInt(1).putInt(0).putInt(0).putInt(0).putInt(507).putInt(message.length).putInt(0).put(message).flip();
         sidecar.send(REPLY, bundle.id(), reply);
         DiagnosticException e = fails(this::runMail);
         assertEquals("FW0507", e.diagnostic().code());

@@ -1,17 +1,10 @@
 package org.flinkwasm.runtime.protocol;
 
-import org.apache.flink.formats.common.TimestampFormat;
-import org.apache.flink.formats.json.JsonRowDataDeserializationSchema;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
-import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
-import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.columnar.ColumnarRowData;
 import org.apache.flink.table.data.columnar.vector.VectorizedColumnBatch;
-import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
 import org.apache.flink.table.types.logical.LogicalType;
-import org.apache.flink.table.types.logical.LogicalTypeRoot;
-import org.apache.flink.table.types.logical.RowType;
 import org.flinkwasm.runtime.Diagnostic;
 import org.flinkwasm.runtime.Rows;
 import org.flinkwasm.shaded.gson.JsonParser;
@@ -20,10 +13,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.time.LocalTime;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -32,58 +21,9 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 /** The frames that the Rust side writes and reads, {@code crates/protocol/tests/golden}. */
-class GoldenFramesTest {
-    private static final Path GOLDEN = Path.of(System.getProperty("flink-wasm.repository"), "crates/protocol/tests/golden");
-    private static final ObjectMapper JSON = new ObjectMapper();
-
-    private static byte[] frame(String name) throws Exception {
-        return Files.readAllBytes(GOLDEN.resolve(name + ".bin"));
-    }
-
-    private static JsonNode description(String name) throws Exception {
-        return JSON.readTree(Files.readString(GOLDEN.resolve(name + ".json")));
-    }
-
-    private static byte[] payload(byte[] frame) {
-        assertEquals(frame.length - FrameHeader.BYTES, FrameHeader.payloadLength(frame));
-        return Arrays.copyOfRange(frame, FrameHeader.BYTES, frame.length);
-    }
-
-    private static List<LogicalType> types(JsonNode description) {
-        List<LogicalType> types = new ArrayList<>();
-        description.get("fields").forEach(field -> types.add(Rows.parse(field.get("type").asText())));
-        return types;
-    }
-
-    private static List<String> names(JsonNode description) {
-        List<String> names = new ArrayList<>();
-        description.get("fields").forEach(field -> names.add(field.get("name").asText()));
-        return names;
-    }
-
-    /** The described rows, read by Flink's own JSON format. */
-    private static List<RowData> rows(JsonNode description, JsonNode rows) throws Exception {
-        RowType type = RowType.of(types(description).toArray(new LogicalType[0]), names(description).toArray(new String[0]));
-        JsonRowDataDeserializationSchema format =
-                new JsonRowDataDeserializationSchema(type, InternalTypeInfo.of(type), false, false, TimestampFormat.SQL);
-        format.open(null);
-        List<RowData> result = new ArrayList<>();
-        for (JsonNode row : rows) {
-            GenericRowData data = (GenericRowData) format.deserialize(JSON.writeValueAsBytes(row));
-            for (int i = 0; i < type.getFieldCount(); i++) {
-                // Flink's format drops the fraction of a TIME.
-                if (type.getTypeAt(i).is(LogicalTypeRoot.TIME_WITHOUT_TIME_ZONE) && !data.isNullAt(i)) {
-                    LocalTime time = LocalTime.parse(row.get(type.getFieldNames().get(i)).asText());
-                    data.setField(i, (int) (time.toNanoOfDay() / 1_000_000));
-                }
-            }
-            result.add(data);
-        }
-        return result;
-    }
-
+class GoldenFramesTest extends Golden {
     @ParameterizedTest
-    @CsvSource({"hello,HELLO", "welcome,WELCOME", "open,OPEN", "need-component,NEED_COMPONENT", "opened,OPENED", "error,ERROR"})
+    @CsvSource({"hello,HELLO", "welcome,WELCOME", "open,OPEN", "open-process,OPEN", "need-component,NEED_COMPONENT", "opened,OPENED", "error,ERROR"})
     void handshakeFrames(String name, FrameType type) throws Exception {
         byte[] frame = frame(name);
         assertEquals(type, FrameHeader.type(frame));
@@ -105,10 +45,10 @@ class GoldenFramesTest {
     @Test
     void bundleIsWrittenByteForByte() throws Exception {
         JsonNode description = description("bundle");
-        List<LogicalType> types = types(description);
+        List<LogicalType> types = types(description.get("fields"));
         BatchWriter writer =
-                new BatchWriter(types, names(description), IntStream.range(0, types.size()).toArray());
-        for (RowData row : rows(description, description.get("rows"))) {
+                new BatchWriter(types, names(description.get("fields")), IntStream.range(0, types.size()).toArray());
+        for (RowData row : rows(description.get("fields"), description.get("rows"))) {
             assertEquals(null, writer.write(row));
         }
         ByteBuilder frame = new ByteBuilder(16);
@@ -124,8 +64,8 @@ class GoldenFramesTest {
     @Test
     void bundleIsRead() throws Exception {
         JsonNode description = description("bundle");
-        List<LogicalType> types = types(description);
-        List<RowData> rows = rows(description, description.get("rows"));
+        List<LogicalType> types = types(description.get("fields"));
+        List<RowData> rows = rows(description.get("fields"), description.get("rows"));
         byte[] frame = frame("bundle");
         BatchReader reader = new BatchReader(types);
         assertEquals(frame.length, reader.read(frame, FrameHeader.BYTES + 16, frame.length, rows.size()));
@@ -139,20 +79,21 @@ class GoldenFramesTest {
     @Test
     void mapReplyIsRead() throws Exception {
         JsonNode description = description("reply-map");
-        List<LogicalType> types = types(description);
+        List<LogicalType> types = types(description.get("fields"));
         byte[] payload = payload(frame("reply-map"));
         BatchReader reader = new BatchReader(types);
         Reply reply = new Reply(false);
         reply.read(payload, payload.length, 4, reader);
-        assertEquals(description.get("failures").size(), reply.failureCount());
-        assertEquals(description.get("failures").get(0).get("row").asInt(), reply.firstFailureRow());
-        assertEquals(description.get("failures").get(0).get("message").asText(), reply.firstFailure());
+        assertEquals(description.get("failures").size(), reply.failures().count());
+        assertEquals(description.get("failures").get(0).get("row").asInt(), reply.failures().row(0));
+        assertEquals(description.get("failures").get(0).get("message").asText(), reply.failures().message(0));
+        assertEquals("FW0507", reply.failures().code(0));
         assertEquals(null, reply.trailer());
         assertEquals(description.get("emissions").size(), reply.emissionCount());
         ColumnarRowData view = new ColumnarRowData(new VectorizedColumnBatch(reader.vectors()));
         int first = 0;
         for (int emission = 0; emission < reply.emissionCount(); emission++) {
-            List<RowData> rows = rows(description, description.get("emissions").get(emission).get("rows"));
+            List<RowData> rows = rows(description.get("fields"), description.get("emissions").get(emission).get("rows"));
             int end = reply.show(emission, reader);
             assertEquals(rows.size(), end - first);
             for (int i = 0; i < rows.size(); i++) {
@@ -173,8 +114,8 @@ class GoldenFramesTest {
         for (int row = 0; row < rows; row++) {
             assertEquals(description.get("keep").get(row).asBoolean(), reply.keeps(row));
         }
-        assertEquals(description.get("failures").size(), reply.failureCount());
-        assertEquals(description.get("failures").get(0).get("message").asText(), reply.firstFailure());
+        assertEquals(description.get("failures").size(), reply.failures().count());
+        assertEquals(description.get("failures").get(0).get("message").asText(), reply.failures().message(0));
         assertEquals(description.get("trailer"), JSON.readTree(reply.trailer()));
     }
 }

@@ -1,0 +1,491 @@
+package org.flinkwasm.runtime.operator;
+
+import org.apache.flink.runtime.state.VoidNamespace;
+import org.apache.flink.runtime.state.VoidNamespaceSerializer;
+import org.apache.flink.streaming.api.operators.InternalTimer;
+import org.apache.flink.streaming.api.operators.InternalTimerService;
+import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
+import org.apache.flink.streaming.api.operators.Triggerable;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.table.data.GenericRowData;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.data.binary.BinaryRowData;
+import org.apache.flink.table.data.columnar.ColumnarRowData;
+import org.apache.flink.table.data.columnar.vector.VectorizedColumnBatch;
+import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
+import org.apache.flink.table.types.logical.LogicalType;
+import org.apache.flink.table.types.logical.RowType;
+import org.apache.flink.util.OutputTag;
+import org.flinkwasm.runtime.Diagnostic;
+import org.flinkwasm.runtime.ErrorCode;
+import org.flinkwasm.runtime.operator.WasmOperatorSpec.Keyed;
+import org.flinkwasm.runtime.operator.WasmOperatorSpec.SideOutput;
+import org.flinkwasm.runtime.protocol.BatchReader;
+import org.flinkwasm.runtime.protocol.BundleMode;
+import org.flinkwasm.runtime.protocol.ByteBuilder;
+import org.flinkwasm.runtime.protocol.KeyedBundleWriter;
+import org.flinkwasm.runtime.protocol.Limits;
+import org.flinkwasm.runtime.protocol.ProcessReply;
+import org.flinkwasm.runtime.protocol.ProtocolException;
+import org.flinkwasm.runtime.protocol.StateAnswer;
+import org.flinkwasm.runtime.protocol.StateQuestion;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Runs a process function of a WebAssembly component on rows and timers of keys. Its state is Flink's; the values of the keys of a bundle travel
+ * with it, unless the sidecar has them from an earlier one.
+ *
+ * <p>A key's values are read when its first row comes into the open bundle: no bundle that is not carried out yet has the key then, or the
+ * sidecar has the values already. State and timers change when a reply is carried out, before its rows are put out. Only the task thread touches
+ * any of it.
+ *
+ * <p>Where the function has timers, a watermark waits until everything before it is carried out; then timers fire, in bundles of their own,
+ * until none is due, and only then the watermark goes on. Timers of processing time are gathered as they fire and go behind the rows that came
+ * before them.
+ */
+public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
+        implements Triggerable<RowData, VoidNamespace>, ProcessReply.Changes, ProcessReply.Effects {
+    private static final long serialVersionUID = 1L;
+
+    /** Bundles of timers that fire at one watermark: more are taken for timers that register each other without end. */
+    private static final int MAX_TIMER_ROUNDS = 10_000;
+
+    /** Timers of one bundle: bounds how long a single call takes. */
+    private static final int MAX_TIMERS = 16_384;
+
+    /** Bytes of a bundle of timers, of which state may be most; far below the limit of a frame. */
+    private static final int MAX_TIMER_BUNDLE_BYTES = 8 << 20;
+
+    private static final String TIMERS = "timers";
+
+    private final transient Keyed keyed;
+    /** Keys of a bundle of rows: all bundles together hold less than all slots. */
+    private final transient int maxKeys;
+
+    private transient KeyedStates states;
+    private transient InternalTimerService<VoidNamespace> timers;
+    private transient SlotTable slots;
+    private transient boolean hasTtl;
+
+    // The open bundle.
+    private transient KeyedBundleWriter writer;
+    private transient GenericRowData values;
+    private transient long bundleNumber;
+
+    // The bundle that is carried out.
+    private transient ProcessReply reply;
+    private transient KeyedBundle replied;
+    private transient int selectedKey;
+    private transient ColumnarRowData[] resultRows;
+    private transient List<OutputTag<RowData>> tags;
+    private transient StreamRecord<RowData> resultRecord;
+
+    // What the sidecar asked and was not answered yet.
+    private transient long questionId;
+    private transient StateQuestion question;
+    private transient StateAnswer answer;
+
+    private transient FiredTimers eventTimers;
+    private transient FiredTimers processingTimers;
+    /** A watermark fires: no bundle of rows or of processing time may come between its bundles. */
+    private transient boolean firing;
+    private transient boolean sendingProcessingTimers;
+
+    WasmProcessOperator(StreamOperatorParameters<RowData> parameters, WasmOperatorSpec spec) {
+        super(parameters, spec);
+        keyed = spec.keyed();
+        maxKeys = Limits.MAX_SLOTS / (spec.settings().bundlesInFlight() + 2);
+    }
+
+    @Override
+    KeyedBundle newBundle() {
+        return new KeyedBundle();
+    }
+
+    @Override
+    void openFunction() {
+        states = new KeyedStates(keyed.states(), getRuntimeContext());
+        hasTtl = states.hasTtl();
+        slots = new SlotTable(states.valueCount());
+        timers = getInternalTimerService(TIMERS, VoidNamespaceSerializer.INSTANCE, this);
+        writer = new KeyedBundleWriter(writer(spec.arguments()), writer(keyed.key()), states.valueCount());
+        values = new GenericRowData(states.valueCount());
+        eventTimers = new FiredTimers();
+        processingTimers = new FiredTimers();
+        answer = new StateAnswer();
+        openResult();
+    }
+
+    private void openResult() {
+        List<BatchReader> readers = new ArrayList<>();
+        readers.add(new BatchReader(spec.output()));
+        tags = new ArrayList<>();
+        for (SideOutput side : keyed.sideOutputs()) {
+            readers.add(new BatchReader(side.types()));
+            tags.add(tag(side));
+        }
+        reply = new ProcessReply(readers, states.count());
+        resultRows = readers.stream()
+                .map(reader -> new ColumnarRowData(new VectorizedColumnBatch(reader.vectors())))
+                .toArray(ColumnarRowData[]::new);
+        resultRecord = new StreamRecord<>(null);
+    }
+
+    /** How a side output is named within Flink. */
+    public static OutputTag<RowData> tag(SideOutput side) {
+        return new OutputTag<>(side.name(), InternalTypeInfo.of(RowType.of(false, side.types().toArray(new LogicalType[0]))));
+    }
+
+    // ---- rows come -------------------------------------------------------------------------------------------------
+
+    @Override
+    public void processElement(StreamRecord<RowData> element) throws Exception {
+        RowData key = (RowData) getCurrentKey();
+        if (!processingTimers.isEmpty()) {
+            sendProcessingTimers();
+            setCurrentKey(key);
+        }
+        KeyedBundle bundle = openBundle();
+        if (bundle.rows == 0) {
+            bundleNumber++;
+        }
+        String nullField;
+        try {
+            int index = keyIndex(bundle, key);
+            if (index < 0) {
+                // The key selector's row is used again.
+                index = addKey(bundle, key, true);
+            }
+            writer.addItem(index, element.hasTimestamp() ? element.getTimestamp() : Bundle.NO_TIMESTAMP);
+            nullField = writer.addRow(element.getValue());
+        } catch (ArithmeticException e) {
+            throw timestampOutOfRange();
+        }
+        if (nullField != null) {
+            throw nullIn(nullField);
+        }
+        bundle.rows++;
+        sendIfDue(bundle.keyCount >= maxKeys, writer.bytes());
+    }
+
+    /** The index of a key in the open bundle; -1 if it has none yet. */
+    private int keyIndex(KeyedBundle bundle, RowData key) {
+        int slot = slots.find(key, key.hashCode());
+        return slot < 0 ? -1 : slots.index(slot, bundleNumber);
+    }
+
+    /** Adds the current key to the open bundle, with its values where the sidecar does not have them. */
+    private int addKey(KeyedBundle bundle, RowData key, boolean copy) throws Exception {
+        int hash = key.hashCode();
+        int slot = slots.find(key, hash);
+        // What may have expired in a slot is sent again, unless a bundle on its way has the key.
+        boolean fresh = slot < 0 || hasTtl && !slots.isHeld(slot);
+        if (slot < 0) {
+            makeRoom();
+            slot = slots.add(copy ? ((BinaryRowData) key).copy() : key, hash);
+        }
+        slots.hold(slot);
+        int index = bundle.addKey(slot);
+        slots.setIndex(slot, bundleNumber, index);
+        String nullColumn = writer.addKey(slot, key);
+        if (nullColumn != null) {
+            throw nullIn(nullColumn);
+        }
+        if (fresh) {
+            readValues(slot);
+        }
+        return index;
+    }
+
+    /** Gives up idle slots where the cache is full. */
+    private void makeRoom() {
+        while (slots.size() >= spec.settings().cacheSlots() || slots.bytes() >= spec.settings().cacheBytes()) {
+            int slot = slots.giveUpOldest();
+            if (slot < 0) {
+                return;
+            }
+            writer.evict(slot);
+        }
+    }
+
+    private void readValues(int slot) throws Exception {
+        for (int state = 0; state < states.count(); state++) {
+            if (states.isValue(state)) {
+                byte[] value = states.value(state);
+                int index = states.valueIndex(state);
+                values.setField(index, value);
+                slots.setValueBytes(slot, index, value == null ? 0 : value.length);
+            }
+        }
+        writer.addValues(values);
+    }
+
+    @Override
+    void writeFrame(KeyedBundle bundle, long processingTime) {
+        writer.flush(bundle.frame, bundle.id, processingTime, bundle.watermark, bundle.mode);
+    }
+
+    // ---- replies come ----------------------------------------------------------------------------------------------
+
+    @Override
+    void complete(KeyedBundle bundle) throws Exception {
+        try {
+            reply.read(bundle.reply.bytes(), bundle.reply.length(), bundle.rows, bundle.keyCount);
+            if (reply.trailer() != null) {
+                reports.report(reply.trailer());
+            }
+            if (reply.failures().count() > 0) {
+                throw refused(reply.failures(), bundle);
+            }
+            replied = bundle;
+            selectedKey = -1;
+            reply.change(this);
+        } catch (ProtocolException e) {
+            throw failed(e);
+        }
+        for (int key = 0; key < bundle.keyCount; key++) {
+            slots.release(bundle.slot(key));
+        }
+        answerIfReady();
+        reply.emit(this);
+        for (int control = 0; control < bundle.controlCount(); control++) {
+            emitControl(bundle.control(control));
+        }
+    }
+
+    private void select(int key) {
+        if (key != selectedKey) {
+            setCurrentKey(slots.key(replied.slot(key)));
+            selectedKey = key;
+        }
+    }
+
+    @Override
+    public void onValue(int state, int key, byte[] value) throws Exception {
+        select(key);
+        states.setValue(state, value);
+        slots.setValueBytes(replied.slot(key), states.valueIndex(state), value == null ? 0 : value.length);
+    }
+
+    @Override
+    public void onPut(int state, int key, byte[] element, byte[] value) throws Exception {
+        select(key);
+        states.put(state, element, value);
+    }
+
+    @Override
+    public void onRemove(int state, int key, byte[] element) throws Exception {
+        select(key);
+        states.remove(state, element);
+    }
+
+    @Override
+    public void onClear(int state, int key) {
+        select(key);
+        states.clear(state);
+    }
+
+    @Override
+    public void onTimer(int key, long timestamp, boolean processingTime, boolean delete) {
+        if (!keyed.timers()) {
+            throw ProtocolException.violation("a timer of a function that declares none");
+        }
+        select(key);
+        if (processingTime) {
+            if (delete) {
+                timers.deleteProcessingTimeTimer(VoidNamespace.INSTANCE, timestamp);
+            } else {
+                timers.registerProcessingTimeTimer(VoidNamespace.INSTANCE, timestamp);
+            }
+        } else if (delete) {
+            timers.deleteEventTimeTimer(VoidNamespace.INSTANCE, timestamp);
+        } else {
+            timers.registerEventTimeTimer(VoidNamespace.INSTANCE, timestamp);
+        }
+    }
+
+    @Override
+    public void onRow(int output, int row, long timestamp) {
+        ColumnarRowData resultRow = resultRows[output];
+        resultRow.setRowId(row);
+        if (timestamp == Bundle.NO_TIMESTAMP) {
+            resultRecord.replace(resultRow);
+            resultRecord.eraseTimestamp();
+        } else {
+            resultRecord.replace(resultRow, timestamp);
+        }
+        if (output == 0) {
+            this.output.collect(resultRecord);
+        } else {
+            this.output.collect(tags.get(output - 1), resultRecord);
+        }
+    }
+
+    // ---- questions for lists and maps --------------------------------------------------------------------------------
+
+    @Override
+    public void onQuestion(long id, ByteBuilder payload) throws Exception {
+        try {
+            if (question != null) {
+                throw ProtocolException.violation("a second question for state came before the first was answered");
+            }
+            question = StateQuestion.read(payload);
+            questionId = id;
+        } catch (ProtocolException e) {
+            throw failed(e);
+        }
+        link.recycle(payload);
+        answerIfReady();
+    }
+
+    /** Answers once everything before the bundle that asks is carried out. */
+    private void answerIfReady() throws Exception {
+        if (question == null || pending.isEmpty() || pending.peek().id != questionId) {
+            return;
+        }
+        KeyedBundle bundle = pending.peek();
+        StateQuestion asked = question;
+        question = null;
+        try {
+            if (asked.key() < 0 || asked.key() >= bundle.keyCount) {
+                throw ProtocolException.violation("a question for key " + Integer.toUnsignedString(asked.key()) + " of " + bundle.keyCount);
+            }
+            setCurrentKey(slots.key(bundle.slot(asked.key())));
+            if (asked.element() != null) {
+                states.answer(asked.state(), asked.element(), answer);
+            } else {
+                states.answerAll(asked.state(), answer);
+            }
+        } catch (ProtocolException e) {
+            throw failed(e);
+        }
+        link.send(answer.flush(bundle.id));
+    }
+
+    // ---- watermarks and timers -------------------------------------------------------------------------------------
+
+    @Override
+    public void processWatermark(Watermark mark) throws Exception {
+        if (!keyed.timers()) {
+            closeBundle();
+            super.processWatermark(mark);
+            return;
+        }
+        drain();
+        noteWatermark(mark);
+        fire(mark);
+        output.emitWatermark(mark);
+    }
+
+    @Override
+    public void processWatermarkStatus(WatermarkStatus status) throws Exception {
+        closeBundle();
+        super.processWatermarkStatus(status);
+    }
+
+    @Override
+    public void processRecordAttributes(RecordAttributes attributes) throws Exception {
+        closeBundle();
+        super.processRecordAttributes(attributes);
+    }
+
+    /** What comes next stands behind all rows of the open bundle: its output does not say which row it belongs to. */
+    private void closeBundle() throws Exception {
+        if (open != null) {
+            sendOpenBundle();
+        }
+    }
+
+    /** Fires timers until none is due. */
+    private void fire(Watermark mark) throws Exception {
+        firing = true;
+        int rounds = 0;
+        timeServiceManager.advanceWatermark(mark);
+        while (!eventTimers.isEmpty()) {
+            while (!eventTimers.isEmpty()) {
+                if (++rounds > MAX_TIMER_ROUNDS) {
+                    throw endless(mark);
+                }
+                sendTimers(eventTimers, BundleMode.EVENT_TIME_TIMERS);
+            }
+            awaitReplies();
+            timeServiceManager.advanceWatermark(mark);
+        }
+        firing = false;
+        sendProcessingTimers();
+    }
+
+    private WasmFunctionException endless(Watermark mark) {
+        return new WasmFunctionException(new Diagnostic(
+                        ErrorCode.TIMER_LOOP,
+                        "timers of the function `" + spec.function() + "` fired in " + MAX_TIMER_ROUNDS + " bundles at the watermark "
+                                + mark.getTimestamp() + ", and more are due")
+                .function(spec.function(), spec.component())
+                .help("a timer that registers the next one has to register it behind the watermark"));
+    }
+
+    /** Sends a bundle of the timers that fired first. All timers of a key are in one bundle: one may delete another. */
+    private void sendTimers(FiredTimers fired, BundleMode mode) throws Exception {
+        awaitPlace();
+        KeyedBundle bundle = openBundle();
+        bundle.mode = mode;
+        bundleNumber++;
+        fired.offer((key, timestamp) -> {
+            int index = keyIndex(bundle, key);
+            if (index < 0) {
+                if (bundle.rows >= MAX_TIMERS || bundle.keyCount >= maxKeys || writer.bytes() >= MAX_TIMER_BUNDLE_BYTES) {
+                    return false;
+                }
+                setCurrentKey(key);
+                index = addKey(bundle, key, false);
+            }
+            writer.addItem(index, timestamp);
+            bundle.rows++;
+            return true;
+        });
+        sendNow();
+    }
+
+    @Override
+    public void onEventTime(InternalTimer<RowData, VoidNamespace> timer) {
+        eventTimers.add(timer.getKey(), timer.getTimestamp());
+    }
+
+    /** Never waits: Flink's timer service is in the middle of its queue. */
+    @Override
+    public void onProcessingTime(InternalTimer<RowData, VoidNamespace> timer) {
+        if (processingTimers.isEmpty()) {
+            mailbox.execute(this::sendProcessingTimers, "wasm timers of processing time");
+        }
+        processingTimers.add(timer.getKey(), timer.getTimestamp());
+    }
+
+    /** Sends the rows that came, then the timers that fired. */
+    private void sendProcessingTimers() throws Exception {
+        if (firing || sendingProcessingTimers) {
+            return;
+        }
+        sendingProcessingTimers = true;
+        while (!processingTimers.isEmpty()) {
+            closeBundle();
+            sendTimers(processingTimers, BundleMode.PROCESSING_TIME_TIMERS);
+        }
+        sendingProcessingTimers = false;
+    }
+
+    @Override
+    boolean isWaiting() {
+        return super.isWaiting() || !processingTimers.isEmpty();
+    }
+
+    @Override
+    void sendWaiting() throws Exception {
+        super.sendWaiting();
+        sendProcessingTimers();
+    }
+}
