@@ -10,6 +10,12 @@
 //! | several | `try_acquire(n)`: all at once, or none | to the side output `deferred`, all |
 //! | any number, and the parameter `on_limit` is `"retry"` | the same | the row fails, and may go well later: the retries of the job's error policy apply |
 //!
+//! In the job, the function's entry has
+//!
+//! ```json
+//! "rateLimiters": [{"name": "messages", "rate": 100.0, "burst": 200}]
+//! ```
+//!
 //! Permits are not part of a batch: those that were taken stay taken when the batch is run again. State is what counts exactly: see
 //! `key-rate-limiter`.
 
