@@ -181,7 +181,11 @@ class WasmProcessOperatorTest {
                 process(i, user);
             }
             drain();
-            assertEquals(expected, output());
+            List<String> output = output();
+            assertEquals(expected.size(), output.size());
+            for (int i = 0; i < output.size(); i++) {
+                assertEquals(expected.get(i), output.get(i), "with " + limit + " slots");
+            }
             boolean evicts = function.sent.stream().anyMatch(line -> !line.endsWith("evicted 0"));
             assertEquals(limit < 65_536, evicts);
         }
