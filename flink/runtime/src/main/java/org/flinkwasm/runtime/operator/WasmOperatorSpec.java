@@ -24,6 +24,8 @@ import java.util.Locale;
  * @param bundleDigest digest of the bundle's manifest
  * @param settings how bundles are made, and where the sidecar is
  * @param keyed what a process function has besides; null for a map or filter
+ * @param onError what becomes of rows that the function fails on
+ * @param rateLimiters the token buckets that it may ask, a JSON array as in the plan: the rate and burst of scope {@code job} are the whole job's
  */
 public record WasmOperatorSpec(
         String operatorName,
@@ -40,11 +42,50 @@ public record WasmOperatorSpec(
         List<ResultColumn> result,
         String bundleDigest,
         Settings settings,
-        Keyed keyed)
+        Keyed keyed,
+        OnError onError,
+        String rateLimiters)
         implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    /** A map or filter function. */
+    /** A function that fails the job with the first row that it fails on, and has no rate limiters. */
+    public WasmOperatorSpec(
+            String operatorName,
+            String function,
+            String component,
+            Kind kind,
+            String parameters,
+            String limits,
+            List<String> inputTypes,
+            List<String> outputTypes,
+            List<Column> arguments,
+            List<Column> kept,
+            List<LogicalType> output,
+            List<ResultColumn> result,
+            String bundleDigest,
+            Settings settings,
+            Keyed keyed) {
+        this(
+                operatorName,
+                function,
+                component,
+                kind,
+                parameters,
+                limits,
+                inputTypes,
+                outputTypes,
+                arguments,
+                kept,
+                output,
+                result,
+                bundleDigest,
+                settings,
+                keyed,
+                OnError.FAIL,
+                "[]");
+    }
+
+    /** A map or filter function of this kind. */
     public WasmOperatorSpec(
             String operatorName,
             String function,
@@ -108,15 +149,50 @@ public record WasmOperatorSpec(
     }
 
     /**
+     * What becomes of rows that a function fails on.
+     *
+     * @param retries how often a row is tried again when its failure is transient
+     * @param row every column of the relation before the function, for dead letters; empty with another policy
+     */
+    public record OnError(Policy policy, int retries, List<Column> row) implements Serializable {
+        private static final long serialVersionUID = 1L;
+
+        /** The job fails, without retries. */
+        public static final OnError FAIL = new OnError(Policy.FAIL, 0, List.of());
+    }
+
+    /** What becomes of a row that a function fails on. */
+    public enum Policy {
+        /** The job fails. */
+        FAIL,
+        /** It is dropped and counted. */
+        SKIP,
+        /** It goes to a stream of its own, with the error. */
+        DEAD_LETTER;
+
+        /** The name on the wire and in plans. */
+        public String wireName() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
+    }
+
+    /**
      * What a process function has besides.
      *
+     * @param keyedBy SQL types of the whole key, whether the function reads it or not; NULL apart
      * @param key columns of the rows that are the key which the function reads: their positions are those in the key
      * @param keyTypes their types as the function's declaration writes them
      * @param states in the order of the declaration
      * @param sideOutputs in the order of the declaration
      * @param timers whether the function may register timers
      */
-    public record Keyed(List<Column> key, List<String> keyTypes, List<State> states, List<SideOutput> sideOutputs, boolean timers)
+    public record Keyed(
+            List<String> keyedBy,
+            List<Column> key,
+            List<String> keyTypes,
+            List<State> states,
+            List<SideOutput> sideOutputs,
+            boolean timers)
             implements Serializable {
         private static final long serialVersionUID = 1L;
     }
