@@ -32,13 +32,13 @@ public final class DeadLetters {
     private static final LogicalType TEXT = new VarCharType(false, VarCharType.MAX_LENGTH);
 
     /** The columns of a dead letter. */
-    public static final RowType TYPE = RowType.of(
+    public static final RowType ROW_TYPE = RowType.of(
             false,
             new LogicalType[] {TEXT, TEXT, TEXT, TEXT, TEXT, new LocalZonedTimestampType(false, 3)},
             new String[] {"row", "error", "code", "function", "digest", "failed_at"});
 
-    /** The side output of dead letters; no name of a function's own can be the same. */
-    public static final OutputTag<RowData> TAG = new OutputTag<>("dead letters of flink-wasm", InternalTypeInfo.of(TYPE));
+    /** The stream's name within Flink; no side output can have it, since it is no name of a field in Rust. */
+    public static final OutputTag<RowData> TAG = new OutputTag<>("dead letters", InternalTypeInfo.of(ROW_TYPE));
 
     private final WasmOperatorSpec spec;
     private final BatchWriter writer;

@@ -26,8 +26,8 @@ import java.util.Locale;
  * @param bundleDigest digest of the bundle's manifest
  * @param settings how bundles are made, and where the sidecar is
  * @param keyed what a process function has besides; null for a map or filter
- * @param onError what happens to rows that fail
- * @param rateLimiters those of the plan, a JSON array
+ * @param onError what becomes of rows that the function fails on
+ * @param rateLimiters the token buckets that it may ask, a JSON array as in the plan: the rate and burst of scope {@code job} are the whole job's
  */
 public record WasmOperatorSpec(
         String operatorName,
@@ -140,10 +140,10 @@ public record WasmOperatorSpec(
     }
 
     /**
-     * What happens to rows, and timers, that fail.
+     * What becomes of rows that a function fails on.
      *
-     * @param retries how often one that fails in passing is tried again
-     * @param row every column of the input rows, for dead letters; empty for the other policies
+     * @param retries how often a row is tried again when its failure is transient
+     * @param row every column of the input rows, for dead letters; empty with another policy
      */
     public record OnError(Policy policy, int retries, List<Column> row) implements Serializable {
         private static final long serialVersionUID = 1L;
@@ -199,14 +199,16 @@ public record WasmOperatorSpec(
     /**
      * What a process function has besides.
      *
+     * @param keyedBy SQL types of the whole key, whether the function reads it or not; NULL apart
      * @param key columns of the rows that are the key which the function reads: their positions are those in the key
      * @param keyTypes their types as the function's declaration writes them
      * @param states in the order of the declaration
      * @param sideOutputs in the order of the declaration
      * @param timers whether the function may register timers
-     * @param keyColumns all columns of the key, also those that the function does not read
+     * @param keyColumns the columns of the whole key, in its order, for dead letters
      */
     public record Keyed(
+            List<String> keyedBy,
             List<Column> key,
             List<String> keyTypes,
             List<State> states,
@@ -217,8 +219,14 @@ public record WasmOperatorSpec(
         private static final long serialVersionUID = 1L;
 
         /** A function that reads the whole key. */
-        public Keyed(List<Column> key, List<String> keyTypes, List<State> states, List<SideOutput> sideOutputs, boolean timers) {
-            this(key, keyTypes, states, sideOutputs, timers, key);
+        public Keyed(
+                List<String> keyedBy,
+                List<Column> key,
+                List<String> keyTypes,
+                List<State> states,
+                List<SideOutput> sideOutputs,
+                boolean timers) {
+            this(keyedBy, key, keyTypes, states, sideOutputs, timers, key);
         }
     }
 

@@ -79,6 +79,7 @@ class WasmProcessOperatorTest {
                 "sha256:00",
                 new Settings(folder.resolve("sidecar.sock").toString(), 5000, BUNDLE_ROWS, 1 << 18, 10, 2, cacheSlots, 1 << 20),
                 new Keyed(
+                        List.of("BIGINT"),
                         List.of(new Column("user", USER, 0)),
                         List.of("BIGINT NOT NULL"),
                         List.of(new State("count", StateKind.VALUE, "v1:i64", ttlMs)),
