@@ -50,10 +50,12 @@ final class SidecarConnector {
         long deadline = System.nanoTime() + spec.settings().connectTimeoutMs() * 1_000_000L;
         while (true) {
             long remainingMs = Math.max(0, (deadline - System.nanoTime()) / 1_000_000L);
-            SidecarConnection connection = SidecarConnection.connect(Path.of(socket), remainingMs, spec.settings().connectTimeoutMs());
+            SidecarConnection connection = SidecarConnection.connect(
+                    Path.of(socket), remainingMs, spec.settings().connectTimeoutMs(), handshakeTimeoutMs());
             try {
                 connection.hello(hello());
                 JsonObject opened = connection.open(openRequest(), new BundleOnClassPath(classLoader)::blob);
+                connection.opened(spec.replyTimeoutMs());
                 LOG.info("{} opened by the sidecar at {}: {}", spec.operatorName(), socket, opened);
                 return connection;
             } catch (IOException e) {
@@ -71,6 +73,11 @@ final class SidecarConnector {
                 throw e;
             }
         }
+    }
+
+    /** No longer than connecting may take: a frozen sidecar ends the attempt too. */
+    private long handshakeTimeoutMs() {
+        return Math.max(1, Math.min(SidecarConnection.HANDSHAKE_TIMEOUT_MS, spec.settings().connectTimeoutMs()));
     }
 
     private static void closeQuietly(SidecarConnection connection) {
@@ -104,6 +111,17 @@ final class SidecarConnector {
                 JsonParser.parseString(spec.limits()).getAsJsonObject());
         if (spec.keyed() != null) {
             addKeyed(open, spec.keyed());
+        }
+        if (!spec.onError().equals(WasmOperatorSpec.OnError.FAIL)) {
+            JsonObject onError = new JsonObject();
+            onError.addProperty("policy", spec.onError().policy().wireName());
+            onError.addProperty("retries", spec.onError().retries());
+            open.add("onError", onError);
+        }
+        JsonArray limiters = JsonParser.parseString(spec.rateLimiters()).getAsJsonArray();
+        if (!limiters.isEmpty()) {
+            int parallelism = environment.getTaskInfo().getNumberOfParallelSubtasks();
+            open.add("rateLimiters", RateLimiters.ofSubtask(limiters, parallelism));
         }
         return open;
     }

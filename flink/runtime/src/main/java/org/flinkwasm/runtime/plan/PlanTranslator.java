@@ -24,6 +24,7 @@ import org.flinkwasm.runtime.operator.WasmOptions;
 import org.flinkwasm.runtime.plan.Plan.Function;
 import org.flinkwasm.runtime.plan.Plan.Step;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -84,7 +85,10 @@ public final class PlanTranslator {
                 options.get(WasmOptions.BUNDLE_ROWS),
                 (int) Math.min(Integer.MAX_VALUE / 4, options.get(WasmOptions.BUNDLE_BYTES).getBytes()),
                 options.get(WasmOptions.BUNDLE_TIME).toMillis(),
-                options.get(WasmOptions.BUNDLE_IN_FLIGHT));
+                options.get(WasmOptions.BUNDLE_IN_FLIGHT),
+                options.get(WasmOptions.STATE_CACHE_SLOTS),
+                options.get(WasmOptions.STATE_CACHE_BYTES).getBytes(),
+                options.getOptional(WasmOptions.REPLY_TIMEOUT).map(Duration::toMillis).orElse(null));
     }
 
     /** Carries out all steps. */
