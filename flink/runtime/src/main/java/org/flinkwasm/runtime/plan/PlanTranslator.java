@@ -1,6 +1,8 @@
 package org.flinkwasm.runtime.plan;
 
+import org.apache.flink.api.common.RuntimeExecutionMode;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -23,6 +25,7 @@ import org.flinkwasm.runtime.operator.WasmOperatorSpec;
 import org.flinkwasm.runtime.operator.WasmOptions;
 import org.flinkwasm.runtime.plan.Plan.Function;
 import org.flinkwasm.runtime.plan.Plan.Step;
+import org.flinkwasm.runtime.protocol.Limits;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -84,7 +87,9 @@ public final class PlanTranslator {
                 options.get(WasmOptions.BUNDLE_ROWS),
                 (int) Math.min(Integer.MAX_VALUE / 4, options.get(WasmOptions.BUNDLE_BYTES).getBytes()),
                 options.get(WasmOptions.BUNDLE_TIME).toMillis(),
-                options.get(WasmOptions.BUNDLE_IN_FLIGHT));
+                options.get(WasmOptions.BUNDLE_IN_FLIGHT),
+                Math.min(Limits.MAX_SLOTS, options.get(WasmOptions.STATE_CACHE_SLOTS)),
+                options.get(WasmOptions.STATE_CACHE_BYTES).getBytes());
     }
 
     /** Carries out all steps. */
@@ -110,10 +115,12 @@ public final class PlanTranslator {
                 break;
             case "view":
                 Table selected = tables.sqlQuery(step.sql());
-                view(step, step.drop() == null || step.drop().isEmpty() ? selected : selected.dropColumns(references(step.drop())));
+                view(
+                        step.name(),
+                        step.drop() == null || step.drop().isEmpty() ? selected : selected.dropColumns(references(step.drop())));
                 break;
             case "assign":
-                view(step, from(step.input()).addOrReplaceColumns(callSql(step.sql()).as(step.column())));
+                view(step.name(), from(step.input()).addOrReplaceColumns(callSql(step.sql()).as(step.column())));
                 break;
             case "wasm":
                 Function function = plan.functions().get(step.function());
@@ -122,7 +129,7 @@ public final class PlanTranslator {
                                     ErrorCode.UNKNOWN_FUNCTION, "unknown function `" + step.function() + "`")
                             .identifier(step.function(), plan.functions().keySet()));
                 }
-                view(step, WasmNode.translate(tables, step, function, bundleDigest, settings));
+                wasm(step, function);
                 break;
             case "insert":
                 insert(step);
@@ -142,9 +149,22 @@ public final class PlanTranslator {
         return columns.stream().map(column -> $(column)).toArray(Expression[]::new);
     }
 
-    private void view(Step step, Table table) {
-        tables.createTemporaryView(SqlTypes.quoted(step.name()), table);
-        relations.add(step.name());
+    private void view(String name, Table table) {
+        tables.createTemporaryView(SqlTypes.quoted(name), table);
+        relations.add(name);
+    }
+
+    private void wasm(Step step, Function function) {
+        if (step.key().isEmpty()) {
+            new RowNode(tables, step, function).lay(bundleDigest, settings).forEach(this::view);
+            return;
+        }
+        if (tables.getConfig().get(ExecutionOptions.RUNTIME_MODE) == RuntimeExecutionMode.BATCH) {
+            throw new DiagnosticException(
+                    new Diagnostic(ErrorCode.BATCH_MODE, "the process function `" + step.function() + "` can't run in BATCH mode")
+                            .help("leave the option execution.runtime-mode out: a bounded source ends a STREAMING job too"));
+        }
+        new ProcessNode(tables, step, function).lay(bundleDigest, settings).forEach(this::view);
     }
 
     private void statement(Step step) {
