@@ -1,5 +1,7 @@
 package org.flinkwasm.runtime.operator;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonParser;
 import org.apache.flink.table.types.logical.LogicalType;
 
 import java.io.Serializable;
@@ -48,7 +50,16 @@ public record WasmOperatorSpec(
         implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    /** A function that fails the job with the first row that it fails on, and has no rate limiters. */
+    /** The deadline of a bundle unless the limits say another one. */
+    private static final long DEFAULT_DEADLINE_MS = 10_000;
+
+    /** A bundle takes a deadline, and finding the row at fault two more. */
+    private static final int DEADLINES = 3;
+
+    /** What a reply may take besides: a loaded machine, and waiting for other connections. */
+    private static final long REPLY_MARGIN_MS = 30_000;
+
+    /** A function whose rows may not fail, without rate limiters. */
     public WasmOperatorSpec(
             String operatorName,
             String function,
@@ -85,7 +96,7 @@ public record WasmOperatorSpec(
                 "[]");
     }
 
-    /** A map or filter function of this kind. */
+    /** A map or filter function. */
     public WasmOperatorSpec(
             String operatorName,
             String function,
@@ -119,6 +130,43 @@ public record WasmOperatorSpec(
                 null);
     }
 
+    /** How long the sidecar may be silent while bundles are with it. */
+    public long replyTimeoutMs() {
+        if (settings.replyTimeoutMs() != null) {
+            return settings.replyTimeoutMs();
+        }
+        JsonElement deadline = JsonParser.parseString(limits).getAsJsonObject().get("deadlineMs");
+        return DEADLINES * (deadline == null ? DEFAULT_DEADLINE_MS : deadline.getAsLong()) + REPLY_MARGIN_MS;
+    }
+
+    /**
+     * What becomes of rows that a function fails on.
+     *
+     * @param retries how often a row is tried again when its failure is transient
+     * @param row every column of the input rows, for dead letters; empty with another policy
+     */
+    public record OnError(Policy policy, int retries, List<Column> row) implements Serializable {
+        private static final long serialVersionUID = 1L;
+
+        /** The first failure ends the job. */
+        public static final OnError FAIL = new OnError(Policy.FAIL, 0, List.of());
+    }
+
+    /** What happens to a row that failed. */
+    public enum Policy {
+        /** It ends the job. */
+        FAIL,
+        /** It is counted. */
+        SKIP,
+        /** It is counted and put out to {@link DeadLetters#TAG}. */
+        DEAD_LETTER;
+
+        /** The name on the wire and in plans. */
+        public String wireName() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
+    }
+
     /** What a function does with a row. */
     public enum Kind {
         /** One row for each row. */
@@ -149,34 +197,6 @@ public record WasmOperatorSpec(
     }
 
     /**
-     * What becomes of rows that a function fails on.
-     *
-     * @param retries how often a row is tried again when its failure is transient
-     * @param row every column of the relation before the function, for dead letters; empty with another policy
-     */
-    public record OnError(Policy policy, int retries, List<Column> row) implements Serializable {
-        private static final long serialVersionUID = 1L;
-
-        /** The job fails, without retries. */
-        public static final OnError FAIL = new OnError(Policy.FAIL, 0, List.of());
-    }
-
-    /** What becomes of a row that a function fails on. */
-    public enum Policy {
-        /** The job fails. */
-        FAIL,
-        /** It is dropped and counted. */
-        SKIP,
-        /** It goes to a stream of its own, with the error. */
-        DEAD_LETTER;
-
-        /** The name on the wire and in plans. */
-        public String wireName() {
-            return name().toLowerCase(Locale.ROOT).replace('_', '-');
-        }
-    }
-
-    /**
      * What a process function has besides.
      *
      * @param keyedBy SQL types of the whole key, whether the function reads it or not; NULL apart
@@ -185,6 +205,7 @@ public record WasmOperatorSpec(
      * @param states in the order of the declaration
      * @param sideOutputs in the order of the declaration
      * @param timers whether the function may register timers
+     * @param keyColumns the columns of the whole key, in its order, for dead letters
      */
     public record Keyed(
             List<String> keyedBy,
@@ -192,9 +213,21 @@ public record WasmOperatorSpec(
             List<String> keyTypes,
             List<State> states,
             List<SideOutput> sideOutputs,
-            boolean timers)
+            boolean timers,
+            List<Column> keyColumns)
             implements Serializable {
         private static final long serialVersionUID = 1L;
+
+        /** A function that reads the whole key. */
+        public Keyed(
+                List<String> keyedBy,
+                List<Column> key,
+                List<String> keyTypes,
+                List<State> states,
+                List<SideOutput> sideOutputs,
+                boolean timers) {
+            this(keyedBy, key, keyTypes, states, sideOutputs, timers, key);
+        }
     }
 
     /**
@@ -248,6 +281,7 @@ public record WasmOperatorSpec(
      * @param socket null: what the task manager says
      * @param cacheSlots keys whose values the sidecar keeps between bundles
      * @param cacheBytes bytes of such values
+     * @param replyTimeoutMs how long the sidecar may be silent while bundles are with it; null for what the function's deadline makes of it
      */
     public record Settings(
             String socket,
@@ -257,9 +291,23 @@ public record WasmOperatorSpec(
             long bundleTimeMs,
             int bundlesInFlight,
             int cacheSlots,
-            long cacheBytes)
+            long cacheBytes,
+            Long replyTimeoutMs)
             implements Serializable {
         private static final long serialVersionUID = 1L;
+
+        /** With the default timeout of replies. */
+        public Settings(
+                String socket,
+                long connectTimeoutMs,
+                int bundleRows,
+                int bundleBytes,
+                long bundleTimeMs,
+                int bundlesInFlight,
+                int cacheSlots,
+                long cacheBytes) {
+            this(socket, connectTimeoutMs, bundleRows, bundleBytes, bundleTimeMs, bundlesInFlight, cacheSlots, cacheBytes, null);
+        }
 
         /** With the default cache. */
         public Settings(

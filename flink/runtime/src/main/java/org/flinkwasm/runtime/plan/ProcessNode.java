@@ -113,7 +113,8 @@ final class ProcessNode extends WasmNode {
                 new ArrayList<>(SqlTypes.texts(function.key())),
                 new ArrayList<>(function.states().stream().map(ProcessNode::state).toList()),
                 new ArrayList<>(function.sideOutputs().stream().map(ProcessNode::sideOutput).toList()),
-                function.timers());
+                function.timers(),
+                keyedBy);
     }
 
     private static State state(Plan.State state) {

@@ -1,5 +1,6 @@
 package org.flinkwasm.runtime.plan;
 
+import com.google.gson.JsonObject;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.streaming.api.operators.ChainingStrategy;
@@ -17,6 +18,7 @@ import org.flinkwasm.runtime.Diagnostic;
 import org.flinkwasm.runtime.DiagnosticException;
 import org.flinkwasm.runtime.ErrorCode;
 import org.flinkwasm.runtime.operator.DeadLetters;
+import org.flinkwasm.runtime.operator.StateDescription;
 import org.flinkwasm.runtime.operator.WasmOperatorFactory;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.Column;
@@ -47,6 +49,7 @@ abstract class WasmNode {
     final List<LogicalType> types;
     final Selection selection;
     final List<Column> arguments = new ArrayList<>();
+    private WasmOperatorSpec spec;
 
     WasmNode(StreamTableEnvironment tables, Step step, Function function) {
         this.tables = tables;
@@ -83,6 +86,11 @@ abstract class WasmNode {
     /** The relations of side outputs. */
     abstract Map<String, Table> sideOutputs(SingleOutputStreamOperator<RowData> rows);
 
+    /** What the operator keeps in Flink; null if nothing. */
+    final JsonObject state() {
+        return spec.keyed() == null ? null : StateDescription.of(spec);
+    }
+
     /** The relations that the step makes of its input, by name. */
     final Map<String, Table> lay(String bundleDigest, WasmOperatorSpec.Settings settings) {
         boolean hasDeadLetters = policy() == Policy.DEAD_LETTER;
@@ -90,7 +98,7 @@ abstract class WasmNode {
             selectAll();
         }
         resolve();
-        WasmOperatorSpec spec = spec(bundleDigest, settings);
+        spec = spec(bundleDigest, settings);
         DataStream<RowData> stream = tables.toDataStream(
                 input.select(selection.expressions()), DataTypeUtils.toInternalDataType(selection.rowType()));
         SingleOutputStreamOperator<RowData> rows = distribute(stream)
