@@ -16,9 +16,13 @@ mod pack;
 mod run;
 mod sidecar;
 mod status;
+mod stop;
 mod submit;
 mod test;
+mod upgrade;
 mod verify;
+
+pub use status::failure;
 
 /// What a subcommand ends with: done, or everything that was wrong.
 pub type Outcome = Result<(), Problems>;
@@ -37,6 +41,8 @@ pub enum Command {
     Submit(submit::Options),
     Status(status::Options),
     Cancel(cancel::Options),
+    Stop(stop::Options),
+    Upgrade(upgrade::Options),
     Sidecar(sidecar::Options),
     Doctor(doctor::Options),
     Completions(completions::Options),
@@ -56,6 +62,8 @@ pub fn run(command: Command) -> Outcome {
         Command::Submit(options) => submit::run(options),
         Command::Status(options) => status::run(options),
         Command::Cancel(options) => cancel::run(options),
+        Command::Stop(options) => stop::run(options),
+        Command::Upgrade(options) => upgrade::run(options),
         Command::Sidecar(options) => sidecar::run(options),
         Command::Doctor(options) => doctor::run(options),
         Command::Completions(options) => completions::run(options),

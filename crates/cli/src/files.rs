@@ -18,3 +18,35 @@ pub fn read_bounded(path: &Path, what: &str, limit_bytes: usize) -> Result<Vec<u
     }
     std::fs::read(path).map_err(failed)
 }
+
+/// Where a folder of Flink's is: a URI as it is, a path made absolute, because Flink would look from its own working folder.
+pub fn location(text: &str) -> Result<String> {
+    if text
+        .split_once(':')
+        .is_some_and(|(scheme, _)| scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric()))
+    {
+        return Ok(text.to_owned());
+    }
+    let path = std::path::absolute(text).map_err(|error| {
+        Diagnostic::new(Code::Usage, format!("`{text}` is no path: {error}"))
+            .help("give a path or a URI such as `s3://bucket/savepoints`")
+    })?;
+    Ok(path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn locations() {
+        let here = std::env::current_dir().unwrap().display().to_string();
+        for (text, location) in [
+            ("s3://bucket/a", "s3://bucket/a".to_owned()),
+            ("file:/tmp/a", "file:/tmp/a".to_owned()),
+            ("/tmp/a:b", "/tmp/a:b".to_owned()),
+            ("a/b", format!("{here}/a/b")),
+        ] {
+            assert_eq!(super::location(text).unwrap(), location);
+        }
+        assert!(super::location("").is_err());
+    }
+}

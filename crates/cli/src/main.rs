@@ -25,7 +25,10 @@ mod output;
 mod problems;
 mod rows;
 mod samples;
+mod scenarios;
 mod sidecar_process;
+mod state;
+mod submission;
 
 /// Sandboxed Rust functions for Apache Flink.
 #[derive(Parser)]

@@ -1,4 +1,4 @@
-//! Flink's REST API, typed: the calls that submitting and watching a job need.
+//! Flink's REST API, typed: the calls that submitting, watching and stopping a job need.
 //!
 //! Works against Flink 1.20 and 2.x. Knows nothing of bundles or plans. Every error is a
 //! [`Diagnostic`]: FW0601 when nobody answers, FW0604 for an unknown job, FW0602 with Flink's own
@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 mod cause;
 pub use cause::{condense, embedded_diagnostic};
+mod savepoint;
+pub use savepoint::Savepoint;
 
 /// How long Flink may take to answer a plain question.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -100,6 +102,11 @@ pub struct RunRequest {
     pub parallelism: Option<u32>,
     /// Our own id, 32 hex digits: asking again can't start the job twice.
     pub job_id: String,
+    /// Savepoint that the job goes on from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub savepoint_path: Option<String>,
+    /// Whether state of the savepoint that no operator takes is dropped; Flink refuses otherwise.
+    pub allow_non_restored_state: bool,
 }
 
 impl FlinkRest {

@@ -13,11 +13,15 @@ mod lower;
 mod plan;
 mod quote;
 mod render;
+mod state;
+mod uid;
 
 pub use check::plan_function;
 pub use explain::explain_runtime_error;
 pub use lower::{lower, warnings};
 pub use plan::{Limits, Plan, PlanFunction, Step, StepOnError, WasmOutput};
+pub use state::{Compatibility, OperatorState, OperatorStates, compatibility};
+pub use uid::operator_id;
 
 use std::collections::BTreeMap;
 

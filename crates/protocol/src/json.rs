@@ -322,6 +322,14 @@ fn decimal_to_json(unscaled: i128, scale: u8) -> Value {
     }
 }
 
+/// Milliseconds since the epoch of a `TIMESTAMP(3)`, such as `2026-01-31 12:34:56.789`; a `T` may stand for the space.
+pub fn parse_timestamp_millis(text: &str) -> Option<i64> {
+    match timestamp(text, 3)? {
+        Cell::Int64(millis) => Some(millis),
+        _ => None,
+    }
+}
+
 fn timestamp(text: &str, precision: u8) -> Option<Cell> {
     let nanos = time::parse_timestamp_nanos(text)?;
     let unit = time::unit_nanos(precision);

@@ -10,6 +10,7 @@ mod parameters;
 mod process;
 mod row;
 mod state;
+mod state_value;
 
 /// Makes a row of a struct with named fields: for a function's input and output, and nested as a `ROW`.
 ///
@@ -81,6 +82,15 @@ pub fn process(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(State, attributes(state))]
 pub fn derive_state(input: TokenStream) -> TokenStream {
     expand(syn::parse(input).and_then(state::derive))
+}
+
+/// Makes a value of state of a struct or enum, out of values of state.
+///
+/// `#[state(name = "..")]` on a field or variant: its name in the fingerprint, where that is not the one in Rust; so a field may be
+/// renamed in Rust, and old state is still read.
+#[proc_macro_derive(StateValue, attributes(state))]
+pub fn derive_state_value(input: TokenStream) -> TokenStream {
+    expand(syn::parse(input).and_then(state_value::derive))
 }
 
 /// Makes the outputs of a process function of a struct of collectors: the first is the main output, the others are side outputs.

@@ -17,7 +17,7 @@ mod reducing;
 mod value;
 pub(crate) mod write;
 
-pub use codec::{DecodeError, Decoder, MAX_STATE_DEPTH, StateValue, TypeText, decode, schema_of};
+pub use codec::{DecodeError, Decoder, MAX_STATE_DEPTH, StateValue, TypeText, decode_state, schema_of};
 pub use list::ListState;
 pub use map::{MapKey, MapState};
 pub use reducing::ReducingState;
@@ -80,6 +80,11 @@ pub trait State {
 }
 
 /// A state of a function, whatever it holds.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no state of a process function",
+    label = "not a state",
+    note = "fields with `#[state]` are `ValueState<T>`, `ReducingState<T>`, `ListState<T>` and `MapState<K, V>`; plain fields are what `open` made"
+)]
 pub trait Handle {
     /// Binds the handle, before the first batch.
     ///
@@ -93,6 +98,11 @@ pub trait Handle {
 }
 
 /// What a type of handle stands for.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no state of a process function",
+    label = "not a state",
+    note = "fields with `#[state]` are `ValueState<T>`, `ReducingState<T>`, `ListState<T>` and `MapState<K, V>`; plain fields are what `open` made"
+)]
 pub trait HandleType: Handle {
     /// What Flink keeps.
     const KIND: StateKind;
@@ -208,7 +218,7 @@ impl Bound {
     /// When they are not what the state's type says.
     #[inline]
     pub(crate) fn decode<T: StateValue>(&self, bytes: &[u8], schema: fn() -> String) -> T {
-        match decode(bytes) {
+        match decode_state(bytes) {
             Ok(value) => value,
             Err(error) => self.malformed(&schema(), &error),
         }

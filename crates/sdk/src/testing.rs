@@ -72,6 +72,16 @@ impl TestContext {
         self.context.memory.borrow().counters.get(name).copied().unwrap_or_default()
     }
 
+    /// All counters that were added to.
+    pub fn counters(&self) -> BTreeMap<String, u64> {
+        self.context.memory.borrow().counters.clone()
+    }
+
+    /// All gauges that were set.
+    pub fn gauges(&self) -> BTreeMap<String, f64> {
+        self.context.memory.borrow().gauges.clone()
+    }
+
     /// The value of a gauge, if it was set.
     pub fn gauge(&self, name: &str) -> Option<f64> {
         self.context.memory.borrow().gauges.get(name).copied()

@@ -1,33 +1,43 @@
-//! `flink-wasm test`: samples through the built component, in the sandbox, without Flink.
+//! `flink-wasm test`: samples, or the scenarios of a process function, through the built component, in the sandbox, without Flink.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use flink_wasm_diagnostic::{Code, Diagnostic};
+use flink_wasm_harness::{DEFAULT_BUNDLE_ROWS, scenario};
+use flink_wasm_ir::FunctionKind;
 use serde_json::{Map, Value, json};
 
 use super::Outcome;
 use crate::component::Component;
 use crate::problems::Problems;
 use crate::samples::{self, Samples};
-use crate::{component, output};
+use crate::{component, output, scenarios};
 
-/// Run samples through a built component.
+/// Run samples, or the scenarios of a process function, through a built component.
 #[derive(Args)]
 pub struct Options {
     /// A component, or the folder of a function crate that was built.
     #[arg(default_value = ".")]
     component: PathBuf,
-    /// The samples; default: `samples.json` beside the crate's manifest or in this folder.
-    #[arg(long, value_name = "FILE")]
+    /// The samples; default: `samples.json`, for a process function `scenarios.json`, beside the crate's manifest or in this folder.
+    #[arg(long, value_name = "FILE", alias = "scenarios")]
     samples: Option<PathBuf>,
+    /// Rows of a bundle at most, for a process function. Its answers must not depend on it.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_BUNDLE_ROWS)]
+    bundle_rows: usize,
 }
 
 pub fn run(options: Options) -> Outcome {
     let (path, component) = component::load(&options.component)?;
     let folder = if options.component.is_dir() { options.component.as_path() } else { Path::new("") };
-    let file = options.samples.unwrap_or_else(|| folder.join("samples.json"));
-    let samples = read(&file)?;
+    let is_process = component.descriptor.kind == FunctionKind::Process;
+    let default = if is_process { "scenarios.json" } else { "samples.json" };
+    let file = options.samples.unwrap_or_else(|| folder.join(default));
+    if is_process {
+        return run_scenarios(&path, &component, &file, options.bundle_rows);
+    }
+    let samples = parse(&file, &read(&file)?)?;
     let parameters = parameters(&component, samples.parameters.clone())
         .map_err(|problems| problems.map(|problem| problem.file(file.display().to_string())))?;
     output::status(
@@ -71,6 +81,34 @@ pub fn run(options: Options) -> Outcome {
     Ok(())
 }
 
+fn run_scenarios(path: &Path, component: &Component, file: &Path, bundle_rows: usize) -> Outcome {
+    let text = read(file)?;
+    let place = |problem: Diagnostic| problem.file(file.display().to_string());
+    let read = scenarios::read(file, &text, component)?;
+    let given = scenario::parameters(&text).map_err(place)?;
+    let parameters = parameters(component, given).map_err(|problems| problems.map(place))?;
+    output::status(
+        "Running",
+        format!("{} scenarios of {} through {}", read.1.scenarios.len(), file.display(), path.display()),
+    );
+    let results = scenarios::run(&read, component, &parameters, bundle_rows, (file, &text))?;
+    let passed = results.scenarios.len() - results.failed;
+    output::data(
+        &json!({ "passed": passed, "failed": results.failed, "scenarios": results.scenarios }),
+        || scenarios::report(&results, file),
+    );
+    if results.failed > 0 {
+        return Err(Diagnostic::new(
+            Code::SamplesFailed,
+            format!("{} of {} scenarios go otherwise than expected", results.failed, results.scenarios.len()),
+        )
+        .file(file.display().to_string())
+        .help("after a change of the function, run `flink-wasm build` first")
+        .into());
+    }
+    Ok(())
+}
+
 /// The samples' parameters and the defaults of the others, checked as those of a job are.
 fn parameters(component: &Component, given: Map<String, Value>) -> Result<Map<String, Value>, Problems> {
     let function = flink_wasm_ir::Function { parameters: given.into_iter().collect(), ..Default::default() };
@@ -92,16 +130,18 @@ fn report(results: &[Value], passed: usize, failed: usize) -> String {
     text + &format!("{passed} passed, {failed} failed\n")
 }
 
-fn read(file: &Path) -> Result<Samples, Diagnostic> {
-    let place = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|error| {
+fn read(file: &Path) -> Result<String, Diagnostic> {
+    std::fs::read_to_string(file).map_err(|error| {
         Diagnostic::new(Code::Io, format!("can't read the samples: {error}"))
-            .file(place.clone())
+            .file(file.display().to_string())
             .help("name another file with `--samples FILE`")
-    })?;
-    serde_json::from_str(&text).map_err(|error| {
+    })
+}
+
+fn parse(file: &Path, text: &str) -> Result<Samples, Diagnostic> {
+    serde_json::from_str(text).map_err(|error| {
         Diagnostic::new(Code::MalformedJob, format!("the samples are malformed: {error}"))
-            .file(place)
+            .file(file.display().to_string())
             .at(error.line() as u32, error.column() as u32)
     })
 }

@@ -79,7 +79,7 @@ fn type_text<T: StateValue>() -> String {
 ///
 /// # Errors
 /// When no value has these bytes.
-pub fn decode<T: StateValue>(bytes: &[u8]) -> Result<T, DecodeError> {
+pub fn decode_state<T: StateValue>(bytes: &[u8]) -> Result<T, DecodeError> {
     let mut input = Decoder { bytes, left: bytes };
     let value = T::decode(&mut input)?;
     if input.left.is_empty() { Ok(value) } else { Err(input.error("the end")) }
@@ -161,9 +161,19 @@ impl<'a> Decoder<'a> {
         Ok(*taken)
     }
 
-    /// Takes a byte that says which of several cases follows.
-    pub fn tag(&mut self, expected: &'static str) -> Result<u8, DecodeError> {
-        self.take::<1>(expected).map(|[tag]| tag)
+    /// Takes a byte that says which of so many cases follows, counted from 0.
+    ///
+    /// # Errors
+    /// When there is no byte, or no such case.
+    #[inline]
+    pub fn case(&mut self, cases: u16, expected: &'static str) -> Result<u8, DecodeError> {
+        match self.left.split_first() {
+            Some((case, left)) if u16::from(*case) < cases => {
+                self.left = left;
+                Ok(*case)
+            }
+            _ => Err(self.error(expected)),
+        }
     }
 
     /// Takes a number of bytes or values that follow, which is never more than the bytes that are left.
@@ -229,7 +239,7 @@ impl StateValue for u8 {
 
     #[inline]
     fn decode(input: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        input.tag("u8")
+        input.take("u8").map(|[byte]| byte)
     }
 
     fn encode_all(values: &[Self], data: &mut Vec<u8>) {
@@ -255,15 +265,7 @@ impl StateValue for bool {
 
     #[inline]
     fn decode(input: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        let start = input.left;
-        match input.tag("bool")? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => {
-                input.left = start;
-                Err(input.error("bool: 0 or 1"))
-            }
-        }
+        input.case(2, "bool: 0 or 1").map(|case| case == 1)
     }
 }
 
