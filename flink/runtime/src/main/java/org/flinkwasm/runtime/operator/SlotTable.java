@@ -1,6 +1,5 @@
 package org.flinkwasm.runtime.operator;
 
-import org.apache.flink.table.data.RowData;
 import org.flinkwasm.runtime.protocol.Limits;
 
 import java.util.Arrays;
@@ -19,7 +18,7 @@ final class SlotTable {
     private final int valueStates;
 
     // For each slot.
-    private RowData[] keys = new RowData[INITIAL_SLOTS];
+    private Object[] keys = new Object[INITIAL_SLOTS];
     private int[] hashes = new int[INITIAL_SLOTS];
     private int[] holds = new int[INITIAL_SLOTS];
     private long[] bundles = new long[INITIAL_SLOTS];
@@ -58,7 +57,7 @@ final class SlotTable {
     }
 
     /** The slot of a key, or -1. */
-    int find(RowData key, int hash) {
+    int find(Object key, int hash) {
         int mask = table.length - 1;
         for (int at = spread(hash) & mask; table[at] != 0; at = at + 1 & mask) {
             int slot = table[at] - 1;
@@ -74,7 +73,7 @@ final class SlotTable {
     }
 
     /** Gives a slot to a key that has none. The key is kept as it is. */
-    int add(RowData key, int hash) {
+    int add(Object key, int hash) {
         if (size == Limits.MAX_SLOTS) {
             throw new IllegalStateException("all " + Limits.MAX_SLOTS + " slots are held by bundles");
         }
@@ -128,7 +127,7 @@ final class SlotTable {
         }
     }
 
-    RowData key(int slot) {
+    Object key(int slot) {
         return keys[slot];
     }
 

@@ -12,7 +12,6 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
-import org.apache.flink.table.data.binary.BinaryRowData;
 import org.apache.flink.table.data.columnar.ColumnarRowData;
 import org.apache.flink.table.data.columnar.vector.VectorizedColumnBatch;
 import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
@@ -49,7 +48,7 @@ import java.util.List;
  * before them.
  */
 public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
-        implements Triggerable<RowData, VoidNamespace>, ProcessReply.Changes, ProcessReply.Effects {
+        implements Triggerable<Object, VoidNamespace>, ProcessReply.Changes, ProcessReply.Effects {
     private static final long serialVersionUID = 1L;
 
     /** Bundles of timers that fire at one watermark: more are taken for timers that register each other without end. */
@@ -70,6 +69,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     private transient KeyedStates states;
     private transient InternalTimerService<VoidNamespace> timers;
     private transient SlotTable slots;
+    private transient RowKeyView keyView;
     private transient boolean hasTtl;
 
     // The open bundle.
@@ -112,6 +112,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         states = new KeyedStates(keyed.states(), getRuntimeContext());
         hasTtl = states.hasTtl();
         slots = new SlotTable(states.valueCount());
+        keyView = new RowKeyView(keyed.keyColumns().size());
         timers = getInternalTimerService(TIMERS, VoidNamespaceSerializer.INSTANCE, this);
         writer = new KeyedBundleWriter(writer(spec.arguments()), writer(keyed.key()), states.valueCount());
         values = new GenericRowData(states.valueCount());
@@ -145,7 +146,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
 
     @Override
     public void processElement(StreamRecord<RowData> element) throws Exception {
-        RowData key = (RowData) getCurrentKey();
+        Object key = getCurrentKey();
         if (!processingTimers.isEmpty()) {
             sendProcessingTimers();
             setCurrentKey(key);
@@ -157,10 +158,9 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         long timestamp = element.hasTimestamp() ? element.getTimestamp() : Bundle.NO_TIMESTAMP;
         String nullField;
         try {
-            int index = keyIndex(bundle, key);
+            int index = keyIndex(key);
             if (index < 0) {
-                // The key selector's row is used again.
-                index = addKey(bundle, key, true);
+                index = addKey(bundle, key);
             }
             writer.addItem(index, timestamp);
             nullField = writer.addRow(element.getValue());
@@ -178,25 +178,25 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     }
 
     /** The index of a key in the open bundle; -1 if it has none yet. */
-    private int keyIndex(KeyedBundle bundle, RowData key) {
+    private int keyIndex(Object key) {
         int slot = slots.find(key, key.hashCode());
         return slot < 0 ? -1 : slots.index(slot, bundleNumber);
     }
 
     /** Adds the current key to the open bundle, with its values where the sidecar does not have them. */
-    private int addKey(KeyedBundle bundle, RowData key, boolean copy) throws Exception {
+    private int addKey(KeyedBundle bundle, Object key) throws Exception {
         int hash = key.hashCode();
         int slot = slots.find(key, hash);
         // What may have expired in a slot is sent again, unless a bundle on its way has the key.
         boolean fresh = slot < 0 || hasTtl && !slots.isHeld(slot);
         if (slot < 0) {
             makeRoom();
-            slot = slots.add(copy ? ((BinaryRowData) key).copy() : key, hash);
+            slot = slots.add(key, hash);
         }
         slots.hold(slot);
         int index = bundle.addKey(slot);
         slots.setIndex(slot, bundleNumber, index);
-        String nullColumn = writer.addKey(slot, key);
+        String nullColumn = writer.addKey(slot, keyView.of(key));
         if (nullColumn != null) {
             throw nullIn(nullColumn);
         }
@@ -265,7 +265,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         if (isOfRows(bundle)) {
             return super.deadLetter(bundle, item, code, message, now);
         }
-        RowData key = slots.key(bundle.slot(bundle.timerKey(item)));
+        RowData key = keyView.of(slots.key(bundle.slot(bundle.timerKey(item))));
         String domain = bundle.mode == BundleMode.EVENT_TIME_TIMERS ? "event-time" : "processing-time";
         return letters.ofTimer(key, bundle.timestamp(item), domain, code, message, now);
     }
@@ -453,13 +453,13 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         bundle.mode = mode;
         bundleNumber++;
         fired.offer((key, timestamp) -> {
-            int index = keyIndex(bundle, key);
+            int index = keyIndex(key);
             if (index < 0) {
                 if (bundle.rows >= MAX_TIMERS || bundle.keyCount >= maxKeys || writer.bytes() >= MAX_TIMER_BUNDLE_BYTES) {
                     return false;
                 }
                 setCurrentKey(key);
-                index = addKey(bundle, key, false);
+                index = addKey(bundle, key);
             }
             writer.addItem(index, timestamp);
             bundle.addTimer(index, timestamp);
@@ -469,13 +469,13 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     }
 
     @Override
-    public void onEventTime(InternalTimer<RowData, VoidNamespace> timer) {
+    public void onEventTime(InternalTimer<Object, VoidNamespace> timer) {
         eventTimers.add(timer.getKey(), timer.getTimestamp());
     }
 
     /** Never waits: Flink's timer service is in the middle of its queue. */
     @Override
-    public void onProcessingTime(InternalTimer<RowData, VoidNamespace> timer) {
+    public void onProcessingTime(InternalTimer<Object, VoidNamespace> timer) {
         if (processingTimers.isEmpty()) {
             mailbox.execute(this::sendProcessingTimers, "wasm timers of processing time");
         }

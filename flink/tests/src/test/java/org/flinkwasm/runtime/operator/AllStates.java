@@ -1,5 +1,6 @@
 package org.flinkwasm.runtime.operator;
 
+import org.apache.flink.api.common.serialization.SerializerConfigImpl;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
@@ -13,10 +14,8 @@ import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
-import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
 import org.apache.flink.table.runtime.typeutils.RowDataSerializer;
 import org.apache.flink.table.types.logical.LogicalType;
-import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.util.OutputTag;
 import org.flinkwasm.runtime.RealSidecar;
 import org.flinkwasm.runtime.Rows;
@@ -53,10 +52,9 @@ final class AllStates implements AutoCloseable {
 
     private AllStates(OneInputStreamOperatorTestHarness<RowData, RowData> harness, String backend) throws Exception {
         this.harness = harness;
-        LogicalType key = Rows.parse(INPUT.get(0));
-        harness.getStreamConfig().setStatePartitioner(0, new RowKeySelector(List.of(new Column("k", key, 0))));
-        harness.getStreamConfig()
-                .setStateKeySerializer(InternalTypeInfo.of(RowType.of(false, key)).toSerializer());
+        RowKeySelector key = new RowKeySelector(List.of(new Column("k", Rows.parse(INPUT.get(0)), 0)));
+        harness.getStreamConfig().setStatePartitioner(0, key);
+        harness.getStreamConfig().setStateKeySerializer(key.keyType().createSerializer(new SerializerConfigImpl()));
         harness.getStreamConfig().serializeAllConfigs();
         Configuration configuration = new Configuration();
         configuration.set(StateBackendOptions.STATE_BACKEND, backend);
