@@ -65,6 +65,8 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     private final transient Keyed keyed;
     /** Keys of a bundle of rows: all bundles together hold less than all slots. */
     private final transient int maxKeys;
+    private final transient int cacheSlots;
+    private final transient long cacheBytes;
 
     private transient KeyedStates states;
     private transient InternalTimerService<VoidNamespace> timers;
@@ -75,7 +77,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     // The open bundle.
     private transient KeyedBundleWriter writer;
     private transient GenericRowData values;
-    private transient long bundleNumber;
+    private transient int bundleNumber;
 
     // The bundle that is carried out.
     private transient ProcessReply reply;
@@ -99,6 +101,8 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     WasmProcessOperator(StreamOperatorParameters<RowData> parameters, WasmOperatorSpec spec) {
         super(parameters, spec);
         keyed = spec.keyed();
+        cacheSlots = spec.settings().cacheSlots();
+        cacheBytes = spec.settings().cacheBytes();
         maxKeys = Limits.MAX_SLOTS / (spec.settings().bundlesInFlight() + 2);
     }
 
@@ -158,9 +162,10 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         long timestamp = element.hasTimestamp() ? element.getTimestamp() : Bundle.NO_TIMESTAMP;
         String nullField;
         try {
-            int index = keyIndex(key);
+            int slot = slots.find(key, key.hashCode());
+            int index = slot < 0 ? -1 : slots.index(slot, bundleNumber);
             if (index < 0) {
-                index = addKey(bundle, key);
+                index = addKey(bundle, key, slot);
             }
             writer.addItem(index, timestamp);
             nullField = writer.addRow(element.getValue());
@@ -177,25 +182,16 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         sendIfDue(bundle.keyCount >= maxKeys, writer.bytes());
     }
 
-    /** The index of a key in the open bundle; -1 if it has none yet. */
-    private int keyIndex(Object key) {
-        int slot = slots.find(key, key.hashCode());
-        return slot < 0 ? -1 : slots.index(slot, bundleNumber);
-    }
-
-    /** Adds the current key to the open bundle, with its values where the sidecar does not have them. */
-    private int addKey(KeyedBundle bundle, Object key) throws Exception {
-        int hash = key.hashCode();
-        int slot = slots.find(key, hash);
+    /** Adds the current key, whose slot is -1 if it has none, to the open bundle, with its values where the sidecar does not have them. */
+    private int addKey(KeyedBundle bundle, Object key, int slot) throws Exception {
         // What may have expired in a slot is sent again, unless a bundle on its way has the key.
         boolean fresh = slot < 0 || hasTtl && !slots.isHeld(slot);
         if (slot < 0) {
             makeRoom();
-            slot = slots.add(key, hash);
+            slot = slots.add(key, key.hashCode());
         }
-        slots.hold(slot);
         int index = bundle.addKey(slot);
-        slots.setIndex(slot, bundleNumber, index);
+        slots.hold(slot, bundleNumber, index);
         String nullColumn = writer.addKey(slot, keyView.of(key));
         if (nullColumn != null) {
             throw nullIn(nullColumn);
@@ -208,7 +204,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
 
     /** Gives up idle slots where the cache is full. */
     private void makeRoom() {
-        while (slots.size() >= spec.settings().cacheSlots() || slots.bytes() >= spec.settings().cacheBytes()) {
+        while (slots.size() >= cacheSlots || slots.bytes() >= cacheBytes) {
             int slot = slots.giveUpOldest();
             if (slot < 0) {
                 return;
@@ -218,13 +214,10 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     }
 
     private void readValues(int slot) throws Exception {
-        for (int state = 0; state < states.count(); state++) {
-            if (states.isValue(state)) {
-                byte[] value = states.value(state);
-                int index = states.valueIndex(state);
-                values.setField(index, value);
-                slots.setValueBytes(slot, index, value == null ? 0 : value.length);
-            }
+        for (int index = 0; index < states.valueCount(); index++) {
+            byte[] value = states.value(index);
+            values.setField(index, value);
+            slots.setValueBytes(slot, index, value == null ? 0 : value.length);
         }
         writer.addValues(values);
     }
@@ -453,13 +446,14 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         bundle.mode = mode;
         bundleNumber++;
         fired.offer((key, timestamp) -> {
-            int index = keyIndex(key);
+            int slot = slots.find(key, key.hashCode());
+            int index = slot < 0 ? -1 : slots.index(slot, bundleNumber);
             if (index < 0) {
                 if (bundle.rows >= MAX_TIMERS || bundle.keyCount >= maxKeys || writer.bytes() >= MAX_TIMER_BUNDLE_BYTES) {
                     return false;
                 }
                 setCurrentKey(key);
-                index = addKey(bundle, key);
+                index = addKey(bundle, key, slot);
             }
             writer.addItem(index, timestamp);
             bundle.addTimer(index, timestamp);
