@@ -294,13 +294,14 @@ public final class PlanTranslator {
         }
     }
 
-    /** Adds the inserts to the stream environment, and to the job's parameters what it is: Flink's REST API tells them. */
+    /** Adds the inserts to the stream environment, uids to all operators, and to the job's parameters what it is: Flink's REST API tells them. */
     public void attach() {
         try {
             inserts.attachAsDataStream();
         } catch (Exception e) {
             throw refused(e);
         }
+        OperatorUids.set(environment.getTransformations());
         Map<String, String> parameters = new LinkedHashMap<>(environment.getConfig().getGlobalJobParameters().toMap());
         parameters.put(DIGEST_PARAMETER, bundleDigest);
         parameters.put(STATE_PARAMETER, states.toString());
