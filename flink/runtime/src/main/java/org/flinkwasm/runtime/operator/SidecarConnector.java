@@ -128,18 +128,7 @@ final class SidecarConnector {
 
     private static void addKeyed(JsonObject open, WasmOperatorSpec.Keyed keyed) {
         open.add("key", SidecarConnection.array(keyed.keyTypes()));
-        JsonArray states = new JsonArray();
-        for (WasmOperatorSpec.State state : keyed.states()) {
-            JsonObject json = new JsonObject();
-            json.addProperty("name", state.name());
-            json.addProperty("kind", state.kind().wireName());
-            json.addProperty("schema", state.schema());
-            if (state.ttlMs() != null) {
-                json.addProperty("ttlMs", state.ttlMs());
-            }
-            states.add(json);
-        }
-        open.add("states", states);
+        open.add("states", StateDescription.states(keyed));
         JsonArray sideOutputs = new JsonArray();
         for (WasmOperatorSpec.SideOutput side : keyed.sideOutputs()) {
             JsonObject json = new JsonObject();
