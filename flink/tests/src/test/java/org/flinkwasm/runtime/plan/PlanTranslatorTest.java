@@ -269,6 +269,13 @@ class PlanTranslatorTest {
     @Test
     void keysThatDoNotFit() {
         checkRefused(
+                "FW0208",
+                "the plan gives no key to the process function `sessions`",
+                "/operations/0",
+                SOURCE,
+                wasm("p", "source", "sessions", "null", "replace"),
+                SINK);
+        checkRefused(
                 "FW0201", "unknown column `usr`", "/operations/0", SOURCE, process("p", "source", "sessions", "[\"usr\"]", ""), SINK);
         checkRefused(
                 "FW0204",
