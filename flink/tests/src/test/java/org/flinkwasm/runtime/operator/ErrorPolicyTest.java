@@ -62,6 +62,13 @@ class ErrorPolicyTest {
         sidecar.close();
     }
 
+    /** One row was counted, as the policy has it. */
+    private static void assertCounted(AbstractStreamOperatorTestHarness<RowData> harness, Policy policy) {
+        FunctionReports reports = ((AbstractWasmOperator<?>) harness.getOperator()).reports;
+        assertEquals(policy == Policy.SKIP ? 1 : 0, reports.counter("skippedRows").getCount());
+        assertEquals(policy == Policy.DEAD_LETTER ? 1 : 0, reports.counter("deadLetterRows").getCount());
+    }
+
     /** The dead letters, as row, error, code and function. */
     private static List<String> letters(AbstractStreamOperatorTestHarness<RowData> harness) {
         List<String> texts = new ArrayList<>();
@@ -106,6 +113,7 @@ class ErrorPolicyTest {
                 }
             }
             wasm.drain();
+            assertCounted(wasm.harness, policy);
             expected.addAll(java.output());
             assertEquals(expected, wasm.output());
             assertEquals(
@@ -154,6 +162,35 @@ class ErrorPolicyTest {
         return harness;
     }
 
+    /** What the function can't be given is an error of that row too. */
+    @ParameterizedTest
+    @EnumSource(Policy.class)
+    void nullWhereTheFunctionTakesNone(Policy policy) throws Exception {
+        OneInputStreamOperatorTestHarness<RowData, RowData> harness = hostile(policy);
+        try {
+            harness.processElement(GenericRowData.of(1, StringData.fromString("m"), 2L), 3);
+            StreamRecord<RowData> withNull = new StreamRecord<>(GenericRowData.of(4, StringData.fromString("m"), null), 5);
+            if (policy == Policy.FAIL) {
+                DiagnosticException e = assertThrows(DiagnosticException.class, () -> harness.processElement(withNull));
+                assertEquals("FW0508", e.diagnostic().code());
+                return;
+            }
+            harness.processElement(withNull);
+            harness.processElement(GenericRowData.of(6, StringData.fromString("m"), 7L), 8);
+            harness.prepareSnapshotPreBarrier(1);
+            assertCounted(harness, policy);
+            assertEquals(List.of(1, 6), harness.extractOutputValues().stream().map(row -> row.getInt(0)).toList());
+            assertEquals(
+                    policy == Policy.SKIP
+                            ? List.of()
+                            : List.of("{\"id\":4,\"mode\":\"m\",\"value\":null} | NULL in column `value`, the function `hostile` declares it "
+                                    + "NOT NULL | FW0508 | hostile @5"),
+                    letters(harness));
+        } finally {
+            harness.getOperator().close();
+        }
+    }
+
     @ParameterizedTest
     @CsvSource({
         "SKIP, error, FW0507",
@@ -190,6 +227,7 @@ class ErrorPolicyTest {
                 output.add(row.getInt(0) + " " + row.getString(1) + " " + row.getLong(2));
             }
             assertEquals(expected, output);
+            assertCounted(harness, policy);
             List<String> letters = letters(harness);
             assertEquals(policy == Policy.SKIP ? 0 : 1, letters.size());
             for (String letter : letters) {
