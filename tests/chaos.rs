@@ -112,7 +112,8 @@ impl Job<'_> {
     }
 
     fn restarts(&self) -> u64 {
-        let metrics = self.cluster.try_get(&format!("/jobs/{}/metrics?get=numRestarts", self.id)).unwrap_or_default();
+        let metrics =
+            self.cluster.try_get(&format!("/jobs/{}/metrics?get=numRestarts", self.id)).unwrap_or_default();
         metrics[0]["value"].as_str().and_then(|value| value.parse().ok()).unwrap_or_default()
     }
 
@@ -154,7 +155,8 @@ fn chaos(version: &str, backend: &str, kills: i64, seed: u64) {
     println!("chaos on Flink {version}, {backend}: CHAOS_SEED={seed} CHAOS_KILLS={kills}, {rows} rows");
     build_samples(&["continuity"]);
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("chaos.json"), job(folder.path(), rows, backend).to_string()).expect("the job");
+    std::fs::write(folder.path().join("chaos.json"), job(folder.path(), rows, backend).to_string())
+        .expect("the job");
     run(folder.path(), &["pack", "chaos.json"]).ok();
 
     let mut cluster = Cluster::start(version);
@@ -182,7 +184,12 @@ fn chaos(version: &str, backend: &str, kills: i64, seed: u64) {
         assert_eq!(state, "RUNNING", "the job ended before crash {number}: too few rows for {kills} crashes");
         crash(&mut cluster, &job_id, order[at], &mut random);
         *done.entry(order[at]).or_default() += 1;
-        println!("crash {} of {kills}: {:?} after {:.1} s", number + 1, order[at], since.elapsed().as_secs_f64());
+        println!(
+            "crash {} of {kills}: {:?} after {:.1} s",
+            number + 1,
+            order[at],
+            since.elapsed().as_secs_f64()
+        );
     }
     let limit = Duration::from_secs((2 * rows / ROWS_PER_SECOND + 120) as u64);
     cluster.wait_for("the end of the job", limit, |cluster| {
@@ -229,7 +236,8 @@ fn check_timers(folder: &Path, rows: i64) -> usize {
         for line in std::fs::read_to_string(&file).expect("a file").lines() {
             let cells: Vec<&str> = line.split(',').collect();
             let [key, number] = [0, 1].map(|index| cells[index].parse::<i64>().expect(line));
-            let fired = expected.get_mut(&(key, number)).unwrap_or_else(|| panic!("never registered: {line}"));
+            let fired =
+                expected.get_mut(&(key, number)).unwrap_or_else(|| panic!("never registered: {line}"));
             assert!(!std::mem::replace(fired, true), "twice: {line}");
         }
     }
@@ -247,7 +255,9 @@ fn from_environment<T: std::str::FromStr>(name: &str, default: T) -> T {
 
 #[test]
 fn crashes_lose_and_duplicate_nothing() {
-    let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |time| time.as_nanos() as u64);
+    let seed = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(1, |time| time.as_nanos() as u64);
     let backend = from_environment("CHAOS_BACKEND", "hashmap".to_owned());
     let version = from_environment("CHAOS_FLINK", "2.2.0".to_owned());
     chaos(&version, &backend, from_environment("CHAOS_KILLS", 4), from_environment("CHAOS_SEED", seed));

@@ -159,10 +159,15 @@ fn an_upgrade_that_would_lose_state_is_refused_before_the_old_job_stops() {
     let definition = job(folder, &component("count"), rows, "hashmap");
     let good = pack(folder, "good", &definition);
 
-    let narrower = rebuilt(folder, "narrower", |source| source.replace("ValueState<i64>", "ValueState<String>").replace(
-        "self.count.get().unwrap_or_default() + 1",
-        "self.count.get().and_then(|text| text.parse::<i64>().ok()).unwrap_or_default() + 1",
-    ).replace("self.count.set(count)", "self.count.set(count.to_string())"));
+    let narrower = rebuilt(folder, "narrower", |source| {
+        source
+            .replace("ValueState<i64>", "ValueState<String>")
+            .replace(
+                "self.count.get().unwrap_or_default() + 1",
+                "self.count.get().and_then(|text| text.parse::<i64>().ok()).unwrap_or_default() + 1",
+            )
+            .replace("self.count.set(count)", "self.count.set(count.to_string())")
+    });
     let other_type = pack(folder, "other-type", &job(folder, &narrower, rows, "hashmap"));
     let mut renamed = definition.clone();
     renamed["operations"][1]["uid"] = json!("another");
@@ -175,7 +180,8 @@ fn an_upgrade_that_would_lose_state_is_refused_before_the_old_job_stops() {
 
     let cluster = Cluster::start(VERSION);
     let at = ["--jobmanager", cluster.url.as_str()];
-    let job_id = text(&answer(folder, &[&["submit", &good.display().to_string()], &at[..]].concat())["jobId"]);
+    let job_id =
+        text(&answer(folder, &[&["submit", &good.display().to_string()], &at[..]].concat())["jobId"]);
     wait_for_checkpoint(&cluster, &job_id);
     let savepoints = folder.join("savepoints").display().to_string();
     let upgrade = |bundle: &Path| {

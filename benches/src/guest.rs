@@ -8,7 +8,7 @@ use flink_wasm_engine::{Engine, EngineConfig, Field, LoadedFunction};
 use flink_wasm_protocol::batch::RawColumn;
 use flink_wasm_protocol::bundle::encode_bundle;
 use flink_wasm_protocol::frame::HEADER_BYTES;
-use flink_wasm_protocol::handshake::{FunctionKind, Limits, OnError, Open};
+use flink_wasm_protocol::handshake::{FunctionKind, Limits, OnError, Open, SideOutput};
 use flink_wasm_protocol::reply::{ReplyWriter, Trailer};
 use flink_wasm_protocol::{BatchView, BatchWriter, Cell, Schema};
 use sha2::{Digest, Sha256};
@@ -61,9 +61,13 @@ impl Component {
             input: types(&description.input),
             output: types(&description.output),
             limits: Limits::default(),
-            key: Vec::new(),
-            states: Vec::new(),
-            side_outputs: Vec::new(),
+            key: types(&description.key),
+            states: description.states.clone(),
+            side_outputs: description
+                .side_outputs
+                .iter()
+                .map(|side| SideOutput { name: side.name.clone(), types: types(&side.fields) })
+                .collect(),
             on_error: OnError::default(),
             rate_limiters: Vec::new(),
         }

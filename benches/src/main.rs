@@ -7,10 +7,17 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
+use jvm::Times;
 
 mod boundary;
+mod checkpoint;
+mod count;
 mod demo;
+mod growth;
 mod guest;
+mod jvm;
+mod keyed;
+mod latency;
 mod machine;
 mod memory;
 mod operator;
@@ -37,6 +44,10 @@ struct Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Name {
     Operator,
+    Keyed,
+    Checkpoint,
+    Latency,
+    Growth,
     Boundary,
     Start,
     Memory,
@@ -44,8 +55,12 @@ enum Name {
 }
 
 impl Name {
-    const ALL: [(Name, &str); 5] = [
+    const ALL: [(Name, &str); 9] = [
         (Name::Operator, "operator"),
+        (Name::Keyed, "keyed"),
+        (Name::Checkpoint, "checkpoint"),
+        (Name::Latency, "latency"),
+        (Name::Growth, "growth"),
         (Name::Boundary, "boundary"),
         (Name::Start, "start"),
         (Name::Memory, "memory"),
@@ -78,11 +93,17 @@ fn main() -> Result<()> {
 fn measure(name: Name, is_quick: bool) -> Result<result::Benchmark> {
     let milliseconds = |full, quick| Duration::from_millis(if is_quick { quick } else { full });
     let rounds = |full| if is_quick { 2 } else { full };
+    let times = match is_quick {
+        true => Times { warm_up: 1.0, lead: 0.5, window: 1.0 },
+        false => Times { warm_up: 10.0, lead: 3.0, window: 20.0 },
+    };
     match name {
-        Name::Operator if is_quick => {
-            operator::run(2, &operator::Times { warm_up: 1.0, lead: 0.5, window: 1.0 })
-        }
-        Name::Operator => operator::run(5, &operator::Times { warm_up: 10.0, lead: 3.0, window: 20.0 }),
+        Name::Operator => operator::run(rounds(5), &times),
+        Name::Keyed => keyed::run(rounds(5), &times),
+        Name::Checkpoint => checkpoint::run(rounds(5), &times),
+        Name::Latency => latency::run(rounds(5), &times),
+        Name::Growth if is_quick => growth::run(5_000_000, 12),
+        Name::Growth => growth::run(100_000_000, 60),
         Name::Boundary => boundary::run(rounds(15), milliseconds(500, 50)),
         Name::Start => start::run(rounds(5)),
         Name::Memory => memory::run(rounds(5), milliseconds(5000, 500)),

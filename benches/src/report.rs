@@ -6,14 +6,14 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::plot::{self, short};
-use crate::result::{Benchmark, Panel, Target};
+use crate::result::{Benchmark, Comparison, Panel, Target};
 use crate::statistics::{greatest, least, median};
 
 /// Writes `report.md` and one picture for each of the benchmarks that the folder has results of.
 pub(crate) fn write(folder: &Path, names: &[&str]) -> Result<()> {
     let mut text = String::from(
         "# Results\n\nWritten by `make bench`; do not edit. [How to run and read this](../README.md).\n\n\
-         Medians over rounds, with the least and the greatest sample. A ratio is taken round by round, between runs side by side. \
+         Medians over rounds, with the least and the greatest sample. A ratio or difference is taken round by round, between runs side by side. \
          `wasm / wasm again` and the like compare a variant with itself: a difference smaller than their range is no difference.\n",
     );
     for name in names {
@@ -48,39 +48,62 @@ fn table(text: &mut String, panel: &Panel) -> Result<()> {
     )?;
     writeln!(text, "|---|---:|---:|---:|---:|---:|---|")?;
     for series in &panel.series {
-        line(text, &series.name, &series.samples, series.target)?;
+        line(text, &series.name, &series.samples, series.target, spread_in_percent)?;
     }
-    if panel.ratios.is_empty() {
+    comparisons(text, "ratio", &panel.ratios, spread_in_percent)?;
+    // The median of a difference may be nothing: its spread is no share of it.
+    comparisons(text, &format!("difference, {}", panel.unit), &panel.differences, |samples| {
+        short(greatest(samples) - least(samples))
+    })
+}
+
+fn comparisons(
+    text: &mut String,
+    title: &str,
+    comparisons: &[Comparison],
+    spread: fn(&[f64]) -> String,
+) -> Result<()> {
+    if comparisons.is_empty() {
         return Ok(());
     }
-    writeln!(text, "\n| ratio | median | least | greatest | spread | target | |")?;
+    writeln!(text, "\n| {title} | median | least | greatest | spread | target | |")?;
     writeln!(text, "|---|---:|---:|---:|---:|---:|---|")?;
-    for ratio in &panel.ratios {
-        line(text, &ratio.name, &ratio.samples, ratio.target)?;
+    for comparison in comparisons {
+        line(text, &comparison.name, &comparison.samples, comparison.target, spread)?;
     }
-    writeln!(text, "\n| ratio, round by round | |\n|---|---|")?;
-    for ratio in &panel.ratios {
+    writeln!(text, "\n| {title}, round by round | |\n|---|---|")?;
+    for comparison in comparisons {
         writeln!(
             text,
             "| {} | {} |",
-            ratio.name,
-            ratio.samples.iter().map(|sample| short(*sample)).collect::<Vec<_>>().join(" ")
+            comparison.name,
+            comparison.samples.iter().map(|sample| short(*sample)).collect::<Vec<_>>().join(" ")
         )?;
     }
     Ok(())
 }
 
-fn line(text: &mut String, name: &str, samples: &[f64], target: Option<Target>) -> Result<()> {
+fn spread_in_percent(samples: &[f64]) -> String {
+    format!("{:.0} %", (greatest(samples) - least(samples)) / median(samples) * 100.0)
+}
+
+fn line(
+    text: &mut String,
+    name: &str,
+    samples: &[f64],
+    target: Option<Target>,
+    spread: fn(&[f64]) -> String,
+) -> Result<()> {
     let (least, median, greatest) = (least(samples), median(samples), greatest(samples));
     let verdict = target.map_or("", |target| if target.is_met(samples) { "met" } else { "**missed**" });
     let target = target.map_or(String::new(), |target| target.to_string());
-    let spread = format!("{:.0} %", (greatest - least) / median * 100.0);
     writeln!(
         text,
-        "| {name} | {} | {} | {} | {spread} | {target} | {verdict} |",
+        "| {name} | {} | {} | {} | {} | {target} | {verdict} |",
         short(median),
         short(least),
-        short(greatest)
+        short(greatest),
+        spread(samples)
     )?;
     Ok(())
 }

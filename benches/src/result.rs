@@ -30,7 +30,10 @@ pub(crate) struct Panel {
     /// One a variant.
     pub(crate) series: Vec<Series>,
     /// What the series say about each other.
-    pub(crate) ratios: Vec<Ratio>,
+    pub(crate) ratios: Vec<Comparison>,
+    /// The same, where a difference says more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) differences: Vec<Comparison>,
 }
 
 /// The samples of one variant, one a round.
@@ -47,7 +50,7 @@ pub(crate) struct Series {
 
 /// Two variants, round by round.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Ratio {
+pub(crate) struct Comparison {
     /// Such as `wasm / Java map`.
     pub(crate) name: String,
     /// In the order of the rounds.
@@ -89,7 +92,13 @@ impl std::fmt::Display for Target {
 impl Panel {
     /// A panel without series.
     pub(crate) fn new(title: impl Into<String>, unit: &str) -> Self {
-        Self { title: title.into(), unit: unit.into(), series: Vec::new(), ratios: Vec::new() }
+        Self {
+            title: title.into(),
+            unit: unit.into(),
+            series: Vec::new(),
+            ratios: Vec::new(),
+            differences: Vec::new(),
+        }
     }
 
     /// Adds a series.
@@ -99,12 +108,20 @@ impl Panel {
 
     /// Adds the ratio of two series of this panel.
     pub(crate) fn ratio(&mut self, numerator: &str, denominator: &str, target: Option<Target>) {
-        let samples = |name: &str| {
-            self.series.iter().find(|series| series.name == name).map(|series| &series.samples[..])
-        };
         let samples =
-            pairwise(samples(numerator).unwrap_or_default(), samples(denominator).unwrap_or_default());
-        self.ratios.push(Ratio { name: format!("{numerator} / {denominator}"), samples, target });
+            pairwise(self.samples(numerator), self.samples(denominator), |above, below| above / below);
+        self.ratios.push(Comparison { name: format!("{numerator} / {denominator}"), samples, target });
+    }
+
+    /// Adds the difference of two series of this panel.
+    pub(crate) fn difference(&mut self, minuend: &str, subtrahend: &str, target: Option<Target>) {
+        let samples = pairwise(self.samples(minuend), self.samples(subtrahend), |from, what| from - what);
+        self.differences.push(Comparison { name: format!("{minuend} - {subtrahend}"), samples, target });
+    }
+
+    fn samples(&self, name: &str) -> &[f64] {
+        let series = self.series.iter().find(|series| series.name == name);
+        series.map(|series| &series.samples[..]).unwrap_or_default()
     }
 }
 

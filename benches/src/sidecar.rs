@@ -59,6 +59,11 @@ impl Sidecar {
         self.folder.path().join("s")
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A field of `/proc/<pid>/status` in MiB, such as `VmRSS`.
     pub(crate) fn memory_mib(&self, field: &str) -> Result<f64> {
         let status = format!("/proc/{}/status", self.child.id());

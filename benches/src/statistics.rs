@@ -21,9 +21,9 @@ pub(crate) fn greatest(samples: &[f64]) -> f64 {
     samples.iter().copied().fold(f64::NEG_INFINITY, f64::max)
 }
 
-/// The ratio of what was measured side by side, round by round: a drift of the machine from round to round cancels out.
-pub(crate) fn pairwise(numerator: &[f64], denominator: &[f64]) -> Vec<f64> {
-    numerator.iter().zip(denominator).map(|(above, below)| above / below).collect()
+/// What was measured side by side, compared round by round: a drift of the machine from round to round cancels out.
+pub(crate) fn pairwise(left: &[f64], right: &[f64], compare: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    left.iter().zip(right).map(|(left, right)| compare(*left, *right)).collect()
 }
 
 #[cfg(test)]
@@ -39,7 +39,8 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_taken_round_by_round() {
-        assert_eq!(pairwise(&[2.0, 9.0], &[4.0, 3.0]), [0.5, 3.0]);
+    fn comparisons_are_made_round_by_round() {
+        assert_eq!(pairwise(&[2.0, 9.0], &[4.0, 3.0], |left, right| left / right), [0.5, 3.0]);
+        assert_eq!(pairwise(&[2.0, 9.0], &[4.0, 3.0], |left, right| left - right), [-2.0, 6.0]);
     }
 }

@@ -1,149 +1,26 @@
 //! The sidecar over a real socket.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+mod common;
+
+use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use common::{Server, digest};
 use flink_wasm_diagnostic::Code;
 use flink_wasm_protocol::bundle::encode_bundle;
-use flink_wasm_protocol::frame::{FrameHeader, FrameType, HEADER_BYTES, encode_frame};
-use flink_wasm_protocol::handshake::{ErrorFrame, Opened, Welcome};
+use flink_wasm_protocol::frame::{FrameHeader, FrameType, encode_frame};
+use flink_wasm_protocol::handshake::ErrorFrame;
 use flink_wasm_protocol::json::{batch_to_rows, rows_to_batch, schema_of};
 use flink_wasm_protocol::reply::{Reply, ReplyBody};
 use flink_wasm_protocol::{DataType, RowField};
-use flink_wasm_sidecar::{Config, Sidecar};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 static TAX: LazyLock<Vec<u8>> = LazyLock::new(|| flink_wasm_test_guests::component("tax"));
 static HOSTILE: LazyLock<Vec<u8>> = LazyLock::new(|| flink_wasm_test_guests::component("hostile"));
-
-/// A sidecar in this process, stopped when it goes.
-struct Server {
-    socket: PathBuf,
-    health: SocketAddr,
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-    _directory: tempfile::TempDir,
-}
-
-impl Server {
-    fn start(change: impl FnOnce(&mut Config)) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let mut config = Config::new(directory.path().join("s"));
-        config.health_addr = Some("127.0.0.1:0".parse().unwrap());
-        config.drain = Duration::from_millis(200);
-        change(&mut config);
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        let (ready, is_ready) = std::sync::mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let sidecar = Sidecar::bind(config).await.unwrap();
-                ready.send((sidecar.socket().to_owned(), sidecar.health_addr().unwrap())).unwrap();
-                sidecar.serve(async { drop(stopped.await) }).await.unwrap();
-            });
-        });
-        let (socket, health) = is_ready.recv().unwrap();
-        Self { socket, health, stop: Some(stop), thread: Some(thread), _directory: directory }
-    }
-
-    fn connect(&self) -> Client {
-        let stream = UnixStream::connect(&self.socket).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        Client { stream }
-    }
-
-    fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(self.health).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: sidecar\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        let ended = self.thread.take().unwrap().join();
-        assert!(ended.is_ok() || std::thread::panicking(), "the sidecar panicked");
-    }
-}
-
-/// The operator's side.
-struct Client {
-    stream: UnixStream,
-}
-
-impl Client {
-    fn send(&mut self, kind: FrameType, id: u64, payload: &[u8]) {
-        self.stream.write_all(&encode_frame(kind, id, payload)).unwrap();
-    }
-
-    fn send_json(&mut self, kind: FrameType, message: &Value) {
-        self.send(kind, 0, message.to_string().as_bytes());
-    }
-
-    /// The next frame; `None` at the end of the stream.
-    fn receive(&mut self) -> Option<(FrameHeader, Vec<u8>)> {
-        let mut header = [0; HEADER_BYTES];
-        match self.stream.read(&mut header[..1]).unwrap() {
-            0 => return None,
-            _ => self.stream.read_exact(&mut header[1..]).unwrap(),
-        }
-        let header = FrameHeader::decode(&header).unwrap();
-        let mut payload = vec![0; header.payload_bytes as usize];
-        self.stream.read_exact(&mut payload).unwrap();
-        Some((header, payload))
-    }
-
-    #[track_caller]
-    fn expect(&mut self, kind: FrameType) -> Vec<u8> {
-        let (header, payload) = self.receive().expect("the stream goes on");
-        assert_eq!(header.kind, kind, "{}", String::from_utf8_lossy(&payload));
-        payload
-    }
-
-    /// The ERROR that ends the connection.
-    #[track_caller]
-    fn error(&mut self) -> ErrorFrame {
-        let payload = self.expect(FrameType::Error);
-        assert!(self.receive().is_none(), "the connection goes on after an ERROR");
-        serde_json::from_slice(&payload).unwrap()
-    }
-
-    fn hello(&mut self) {
-        self.send_json(FrameType::Hello, &json!({"protocol": {"min": 1, "max": 1}, "client": "test"}));
-        let welcome: Welcome = serde_json::from_slice(&self.expect(FrameType::Welcome)).unwrap();
-        assert_eq!(welcome.protocol, 1);
-    }
-
-    /// From HELLO to OPENED, giving the component when it is needed; whether it was.
-    fn open(&mut self, open: &Value, component: &[u8]) -> (bool, Opened) {
-        self.hello();
-        self.send_json(FrameType::Open, open);
-        let (header, payload) = self.receive().unwrap();
-        if header.kind == FrameType::Opened {
-            return (false, serde_json::from_slice(&payload).unwrap());
-        }
-        assert_eq!(header.kind, FrameType::NeedComponent, "{}", String::from_utf8_lossy(&payload));
-        assert_eq!(
-            serde_json::from_slice::<Value>(&payload).unwrap(),
-            json!({"component": open["component"]})
-        );
-        self.send(FrameType::Component, 0, component);
-        (true, serde_json::from_slice(&self.expect(FrameType::Opened)).unwrap())
-    }
-
-    fn open_tax(&mut self) {
-        self.open(&open_tax(), &TAX);
-    }
-}
 
 /// Says that a test's main part is over, however it ended.
 struct Done<'a>(&'a AtomicBool);
@@ -152,10 +29,6 @@ impl Drop for Done<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
-}
-
-fn digest(component: &[u8]) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(component)))
 }
 
 fn open_tax() -> Value {
@@ -321,7 +194,7 @@ fn versions_must_meet() {
 #[test]
 fn a_job_planned_for_another_component_is_refused() {
     let server = Server::start(|_| {});
-    server.connect().open_tax(); // from here on the component is there
+    server.connect().open(&open_tax(), &TAX); // from here on the component is there
     for (property, value) in [
         ("kind", json!("filter")),
         ("input", json!(["BIGINT NOT NULL", "STRING NOT NULL"])),
@@ -375,13 +248,13 @@ fn what_breaks_the_protocol_is_refused() {
     let too_long = FrameHeader { kind: FrameType::Hello, id: 0, payload_bytes: (1 << 20) + 1 }.encode();
     refused(&server, &too_long, "a Hello frame announces 1048577 bytes, the limit is 1048576");
     // Nobody was harmed.
-    server.connect().open_tax();
+    server.connect().open(&open_tax(), &TAX);
 }
 
 #[test]
 fn a_bundle_that_breaks_the_protocol_is_refused() {
     let server = Server::start(|_| {});
-    server.connect().open_tax();
+    server.connect().open(&open_tax(), &TAX);
     let good = tax_bundle(0..3);
     for (bundle, message) in [
         (good[..good.len() - 8].to_vec(), "cells of column 2 needs 24 bytes"),
@@ -389,7 +262,7 @@ fn a_bundle_that_breaks_the_protocol_is_refused() {
         (hostile_bundle(&["x"]), "a batch of 2 columns, the schema has 3"),
     ] {
         let mut client = server.connect();
-        client.open_tax();
+        client.open(&open_tax(), &TAX);
         client.send(FrameType::Bundle, 7, &bundle);
         let (header, payload) = client.receive().unwrap();
         let error: ErrorFrame = serde_json::from_slice(&payload).unwrap();
@@ -400,7 +273,7 @@ fn a_bundle_that_breaks_the_protocol_is_refused() {
         assert!(error.diagnostic.message.starts_with(message), "{}", error.diagnostic.message);
     }
     let mut client = server.connect();
-    client.open_tax();
+    client.open(&open_tax(), &TAX);
     client.send(FrameType::Component, 0, b"");
     assert_eq!(client.error().diagnostic.message, "a Component frame came where Bundle was expected");
 }
@@ -414,7 +287,7 @@ fn a_hostile_connection_ends_and_its_neighbour_finishes() {
         let done = Done(&is_done);
         let neighbour = scope.spawn(|| {
             let mut client = server.connect();
-            client.open_tax();
+            client.open(&open_tax(), &TAX);
             let mut id = 0;
             while !is_done.load(Ordering::Relaxed) || id < 50 {
                 id += 1;
@@ -450,11 +323,11 @@ fn a_peer_that_vanishes_takes_nothing_with_it() {
     let server = Server::start(|_| {});
     for bytes in [0, 5, 100] {
         let mut client = server.connect();
-        client.open_tax();
+        client.open(&open_tax(), &TAX);
         client.stream.write_all(&encode_frame(FrameType::Bundle, 1, &tax_bundle(0..100))[..bytes]).unwrap();
     }
     let mut client = server.connect();
-    client.open_tax();
+    client.open(&open_tax(), &TAX);
     client.send(FrameType::Bundle, 1, &tax_bundle(0..3));
     check_totals(&client.expect(FrameType::Reply), 0..3);
 }
@@ -466,7 +339,7 @@ fn connections_and_memory_have_limits() {
         config.memory_limit = Some(100 << 20);
     });
     let mut first = server.connect();
-    first.open_tax(); // reserves 64 MiB
+    first.open(&open_tax(), &TAX); // reserves 64 MiB
     let mut second = server.connect();
     second.hello();
     let mut third = server.connect();
@@ -482,7 +355,7 @@ fn connections_and_memory_have_limits() {
     {
         std::thread::sleep(Duration::from_millis(10));
     }
-    server.connect().open_tax();
+    server.connect().open(&open_tax(), &TAX);
 }
 
 #[test]
@@ -494,7 +367,7 @@ fn health_and_metrics() {
         assert!(server.get(path).starts_with(&format!("HTTP/1.1 {status}")), "{path}");
     }
     let mut client = server.connect();
-    client.open_tax();
+    client.open(&open_tax(), &TAX);
     client.send(FrameType::Bundle, 1, &tax_bundle(0..42));
     client.expect(FrameType::Reply);
     client.send(FrameType::Bundle, 2, &tax_bundle(0..1));
@@ -516,7 +389,7 @@ fn health_and_metrics() {
 fn stopping_lets_connections_end() {
     let mut server = Server::start(|config| config.drain = Duration::from_secs(60));
     let mut client = server.connect();
-    client.open_tax();
+    client.open(&open_tax(), &TAX);
     drop(server.stop.take());
     let start = Instant::now();
     while server.socket.exists() && start.elapsed() < Duration::from_secs(30) {
@@ -534,7 +407,7 @@ fn stopping_lets_connections_end() {
 fn stopping_does_not_wait_for_ever() {
     let mut server = Server::start(|config| config.drain = Duration::from_millis(50));
     let mut client = server.connect();
-    client.open_tax();
+    client.open(&open_tax(), &TAX);
     drop(server.stop.take());
     assert!(client.receive().is_none(), "an idle connection outlives the sidecar");
 }

@@ -47,7 +47,7 @@ fn bad<T>(message: String) -> Checked<T> {
 
 impl Effects {
     pub(crate) fn new(function: &LoadedFunction, key_count: usize, state_value_bytes: u64) -> Self {
-        let states: Arc<[State]> = function.description().states.as_slice().into();
+        let states = function.states().clone();
         Self {
             outputs: function.outputs().clone(),
             is_told: vec![false; states.len()],

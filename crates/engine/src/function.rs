@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
 use flink_wasm_protocol::Schema;
-use flink_wasm_protocol::handshake::{FunctionKind, Limits};
+use flink_wasm_protocol::handshake::{FunctionKind, Limits, State};
 use flink_wasm_protocol::keyed::KeyedSchema;
 use flink_wasm_protocol::limits::{MAX_FRAME_BYTES, MAX_MEMORY_BYTES};
 use wasmtime::Store;
@@ -34,6 +34,7 @@ pub struct LoadedFunction {
     outputs: Arc<[Schema]>,
     /// Of a process function.
     keyed: Option<KeyedSchema>,
+    states: Arc<[State]>,
 }
 
 struct Exports {
@@ -109,6 +110,7 @@ impl LoadedFunction {
             }
             FunctionKind::Map | FunctionKind::Filter => None,
         };
+        let states = description.states.as_slice().into();
         Ok(Self {
             engine,
             sha256: sha256.to_owned(),
@@ -118,6 +120,7 @@ impl LoadedFunction {
             input: Arc::new(input),
             outputs: outputs.into(),
             keyed,
+            states,
         })
     }
 
@@ -151,9 +154,14 @@ impl LoadedFunction {
         self.keyed.as_ref()
     }
 
+    /// The states of a process function.
+    pub(crate) fn states(&self) -> &Arc<[State]> {
+        &self.states
+    }
+
     /// Whether the function has list or map state, for which a running bundle asks.
     pub fn has_elements(&self) -> bool {
-        self.description.states.iter().any(|state| !state.kind.is_value())
+        self.states.iter().any(|state| !state.kind.is_value())
     }
 
     /// Opens an instance with its own memory.

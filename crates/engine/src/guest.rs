@@ -164,7 +164,9 @@ impl Guest {
         chosen: Chosen<'_>,
     ) -> Result<Answer> {
         self.call_keyed(function, work, chosen, |guest, timestamps, keyed| {
-            let Some(timers) = guest.functions.timers else { return Ok(Ok(())) };
+            let Some(timers) = guest.functions.timers else {
+                return Err(wasmtime::Error::msg("there is no `timers-batch`"));
+            };
             let is_processing_time =
                 matches!(work, Work::Keyed(bundle, _) if bundle.items == Items::ProcessingTimeTimers);
             let timers = timers.typed::<(&[i64], bool, KeyedToGuest<'_>), ProcessResult>(&guest.store)?;

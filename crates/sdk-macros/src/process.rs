@@ -20,8 +20,15 @@ struct Function {
     outputs: Type,
     /// The span of what `process` returns.
     returned: Span,
-    on_timer: Option<Span>,
+    on_timer: Option<OnTimer>,
     open: Option<Open>,
+}
+
+/// Where the compiler points when `on_timer` does not go with `process`.
+struct OnTimer {
+    key: Span,
+    outputs: Span,
+    returned: Span,
 }
 
 struct Open {
@@ -93,18 +100,19 @@ fn read(block: &ItemImpl) -> syn::Result<Function> {
             "`process` is missing: `fn process(&self, row: Row<'_>, ctx: &KeyedContext<i64>, out: &mut Collector<Row>)`",
         ));
     };
-    let on_timer = method("on_timer");
     let [row, key, outputs] = item_arguments(process, "row", "row: Row<'_>")?;
-    if let Some(on_timer) = on_timer {
-        item_arguments(on_timer, "timer", "timer: Timer")?;
-    }
+    let on_timer = method("on_timer").map(|method| {
+        let [_, key, outputs] = item_arguments(method, "timer", "timer: Timer")?;
+        let (key, outputs) = (here(key.span()), here(outputs.span()));
+        syn::Result::Ok(OnTimer { key, outputs, returned: returned(&method.sig) })
+    });
     Ok(Function {
         function,
         row,
         key,
         outputs,
         returned: returned(&process.sig),
-        on_timer: on_timer.map(|method| returned(&method.sig)),
+        on_timer: on_timer.transpose()?,
         open: method("open").map(open).transpose()?,
     })
 }
@@ -203,10 +211,15 @@ fn key_of(ty: &Type) -> Option<Type> {
 }
 
 fn returned(signature: &Signature) -> Span {
-    match &signature.output {
+    here(match &signature.output {
         ReturnType::Type(_, ty) => ty.span(),
         ReturnType::Default => signature.ident.span(),
-    }
+    })
+}
+
+/// Points at `span`, and sees the names of the generated code.
+fn here(span: Span) -> Span {
+    Span::call_site().located_at(span)
 }
 
 fn open(method: &ImplItemFn) -> syn::Result<Open> {
@@ -239,11 +252,16 @@ fn generate(block: &ItemImpl, name: &str, function: &Function) -> TokenStream {
     let key_fields = quote_spanned!(key.span()=> <#any_key as ::flink_wasm::Key<'_>>::fields());
     let main = quote_spanned!(outputs.span()=> <#outputs as ::flink_wasm::Outputs>::main());
     let sides = quote_spanned!(outputs.span()=> <#outputs as ::flink_wasm::Outputs>::sides());
-    let process = quote_spanned!(*returned=> ::flink_wasm::ProcessReturn::into_result);
+    let process = quote_spanned! {*returned=>
+        ::flink_wasm::ProcessReturn::into_result(#function::process(self, row, context, out))
+    };
     let (timers, fire) = match on_timer {
-        Some(returned) => {
-            let into_result = quote_spanned!(*returned=> ::flink_wasm::ProcessReturn::into_result);
-            (true, quote!(#into_result(#function::on_timer(self, timer, context, out))))
+        Some(OnTimer { key, outputs, returned }) => {
+            let (context, out) = (Ident::new("context", *key), Ident::new("out", *outputs));
+            let fire = quote_spanned! {*returned=>
+                ::flink_wasm::ProcessReturn::into_result(#function::on_timer(self, timer, #context, #out))
+            };
+            (true, fire)
         }
         None => (
             false,
@@ -310,7 +328,7 @@ fn generate(block: &ItemImpl, name: &str, function: &Function) -> TokenStream {
                 context: &::flink_wasm::KeyedContext<Self::Key<'__batch>>,
                 out: &mut Self::Outputs,
             ) -> ::std::result::Result<(), ::flink_wasm::Failure> {
-                #process(#function::process(self, row, context, out))
+                #process
             }
 
             #[inline]

@@ -80,6 +80,11 @@ pub trait State {
 }
 
 /// A state of a function, whatever it holds.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no state of a process function",
+    label = "not a state",
+    note = "fields with `#[state]` are `ValueState<T>`, `ReducingState<T>`, `ListState<T>` and `MapState<K, V>`; plain fields are what `open` made"
+)]
 pub trait Handle {
     /// Binds the handle, before the first batch.
     ///
@@ -93,6 +98,11 @@ pub trait Handle {
 }
 
 /// What a type of handle stands for.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no state of a process function",
+    label = "not a state",
+    note = "fields with `#[state]` are `ValueState<T>`, `ReducingState<T>`, `ListState<T>` and `MapState<K, V>`; plain fields are what `open` made"
+)]
 pub trait HandleType: Handle {
     /// What Flink keeps.
     const KIND: StateKind;

@@ -185,8 +185,9 @@ impl Runner {
             let rows = self.harness.output(&name)?;
             let none = json!([]);
             let expected = expected.iter().find(|(known, _)| *known == name).map_or(&none, |(_, rows)| rows);
-            let got: Vec<Value> = rows.iter().map(shown).collect();
             let wants = expected.as_array().map(Vec::as_slice).unwrap_or_default();
+            let is_about_time = wants.iter().any(|want| want.get(TIMESTAMP).is_some());
+            let got: Vec<Value> = rows.iter().map(|row| shown(row, is_about_time)).collect();
             let is_same = wants.len() == rows.len()
                 && wants.iter().zip(rows.iter().zip(&got)).all(|(want, (row, got))| {
                     fits(want, if want.get(TIMESTAMP).is_some() { got } else { &row.row })
@@ -239,10 +240,10 @@ impl Runner {
     }
 }
 
-/// An output row with its timestamp.
-fn shown(row: &OutputRow) -> Value {
+/// An output row, with its timestamp where that matters.
+fn shown(row: &OutputRow, is_about_time: bool) -> Value {
     match &row.row {
-        Value::Object(cells) => {
+        Value::Object(cells) if is_about_time => {
             let mut cells = cells.clone();
             cells.insert(TIMESTAMP.to_owned(), json!(row.timestamp));
             Value::Object(cells)

@@ -22,19 +22,24 @@ final class CheckingSink implements Sink<RowData> {
 
     private static final class Writer implements SinkWriter<RowData> {
         private final Run run;
-        private final Workload workload;
+        private final Truth truth;
+        private final Latencies latencies;
         private long count;
         private long checksum;
 
         Writer(Run run) {
             this.run = run;
-            workload = run.workload();
+            truth = run.truth();
+            latencies = run.latencies();
         }
 
         @Override
         public void write(RowData row, Context context) {
             count++;
-            checksum = Workload.add(checksum, workload.hash(row));
+            checksum = Truth.add(checksum, truth.hash(row));
+            if (latencies != null) {
+                latencies.add(PacedKeySource.clock() - context.timestamp());
+            }
         }
 
         @Override

@@ -8,28 +8,45 @@ final class Run {
     private static final Map<String, Run> RUNS = new ConcurrentHashMap<>();
 
     private final String name;
-    private final Workload workload;
-    private final long leadNanos;
-    private final long windowNanos;
+    private final Truth truth;
+    private final Length lead;
+    private final Length window;
 
-    /** Only the task thread uses these before the run is over. */
+    /** Only the source's thread uses these before the run is over. */
     private long startedAt;
     private boolean isStarted;
     private long windowAt;
-    private long rowsBeforeWindow;
     private boolean isWindowOpen;
 
-    private long rows;
-    private double rowsPerSecond;
-    private long arrivedRows = -1;
-    private long arrivedChecksum;
+    /** Rows that the source has put out, and those of them before the window; about, while the run goes on. */
+    private volatile long rows;
+    private volatile long rowsBeforeWindow = Long.MAX_VALUE;
 
-    /** A run that measures for some seconds after a lead: until then the job starts, connects and compiles. */
-    Run(String name, Workload workload, double leadSeconds, double windowSeconds) {
+    /** Null if nobody asks how long rows take. */
+    private Latencies latencies;
+
+    private long windowOpenedAtMs;
+    private long windowClosedAtMs;
+    private double rowsPerSecond;
+    private Truth.Arrived arrived;
+
+    /** How long something goes on: both must have passed. */
+    record Length(double seconds, long rows) {
+        static Length seconds(double seconds) {
+            return new Length(seconds, 0);
+        }
+
+        private boolean hasPassed(long nanos, long rows) {
+            return nanos >= seconds * 1e9 && rows >= this.rows;
+        }
+    }
+
+    /** A run that measures in a window behind a lead: until then the job starts, connects, compiles and fills its state. */
+    Run(String name, Truth truth, Length lead, Length window) {
         this.name = name;
-        this.workload = workload;
-        leadNanos = (long) (leadSeconds * 1e9);
-        windowNanos = (long) (windowSeconds * 1e9);
+        this.truth = truth;
+        this.lead = lead;
+        this.window = window;
         RUNS.put(name, this);
     }
 
@@ -37,63 +54,80 @@ final class Run {
         return RUNS.get(name);
     }
 
-    Workload workload() {
-        return workload;
+    Truth truth() {
+        return truth;
     }
 
     /** Called by the source with the number of rows so far; true when it should end. */
     boolean isOver(long count, long now) {
+        rows = count;
         if (!isStarted) {
             isStarted = true;
             startedAt = now;
         }
-        if (!isWindowOpen && now - startedAt >= leadNanos) {
+        if (!isWindowOpen && lead.hasPassed(now - startedAt, count)) {
             isWindowOpen = true;
             windowAt = now;
             rowsBeforeWindow = count;
+            opened();
         }
-        if (!isWindowOpen || now - windowAt < windowNanos) {
+        if (!isWindowOpen || !window.hasPassed(now - windowAt, count - rowsBeforeWindow)) {
             return false;
         }
-        sent(count, (count - rowsBeforeWindow) * 1e9 / (now - windowAt));
+        sent((count - rowsBeforeWindow) * 1e9 / (now - windowAt));
         return true;
     }
 
-    private synchronized void sent(long count, double perSecond) {
-        rows = count;
+    private synchronized void opened() {
+        windowOpenedAtMs = System.currentTimeMillis();
+    }
+
+    private synchronized void sent(double perSecond) {
+        windowClosedAtMs = System.currentTimeMillis();
         rowsPerSecond = perSecond;
     }
 
     /** Called by the sink at its end. */
     synchronized void arrived(long count, long checksum) {
-        arrivedRows = count;
-        arrivedChecksum = checksum;
+        arrived = new Truth.Arrived(count, checksum);
     }
 
     /** Checks what came out, and gives the speed in rows a second. */
     synchronized double finish() {
         RUNS.remove(name);
-        long expectedRows = 0;
-        long expectedChecksum = 0;
-        long[] hashes = workload.expectedHashes();
-        boolean[] kept = workload.kept();
-        int mask = hashes.length - 1;
-        for (long i = 0; i < rows; i++) {
-            int row = (int) i & mask;
-            if (kept[row]) {
-                expectedRows++;
-                expectedChecksum = Workload.add(expectedChecksum, hashes[row]);
-            }
-        }
-        if (arrivedRows != expectedRows || arrivedChecksum != expectedChecksum) {
-            throw new IllegalStateException(name + ": " + arrivedRows + " rows with checksum " + arrivedChecksum + " arrived, expected "
-                    + expectedRows + " with " + expectedChecksum);
+        Truth.Arrived expected = truth.expected(rows);
+        if (!expected.equals(arrived)) {
+            throw new IllegalStateException(name + ": " + arrived + ", expected " + expected);
         }
         return rowsPerSecond;
     }
 
-    /** Rows that the source put out. */
-    synchronized long rows() {
+    /** Rows that the source has put out. */
+    long rows() {
         return rows;
+    }
+
+    /** Rows before the window. */
+    long rowsBeforeWindow() {
+        return rowsBeforeWindow;
+    }
+
+    /** Rows that the source has put out in the window; negative as long as it is not open. */
+    long rowsInWindow() {
+        return rows - rowsBeforeWindow;
+    }
+
+    /** Whether this was in the window, in milliseconds since the epoch. */
+    synchronized boolean isInWindow(long timestamp) {
+        return windowOpenedAtMs <= timestamp && timestamp <= windowClosedAtMs;
+    }
+
+    /** Called before the run: the sink tells how long every row took. */
+    synchronized void keep(Latencies latencies) {
+        this.latencies = latencies;
+    }
+
+    synchronized Latencies latencies() {
+        return latencies;
     }
 }

@@ -40,7 +40,8 @@ interface Variant {
 
     DataStream<RowData> apply(DataStream<RowData> rows);
 
-    private static Variant of(String title, UnaryOperator<DataStream<RowData>> operator) {
+    /** A variant of this title. */
+    static Variant of(String title, UnaryOperator<DataStream<RowData>> operator) {
         return new Variant() {
             @Override
             public String title() {
@@ -88,6 +89,17 @@ interface Variant {
         }
     }
 
+    /** Everything as it is by default. */
+    static WasmOperatorSpec.Settings settings(String socket) {
+        return new WasmOperatorSpec.Settings(
+                socket,
+                WasmOptions.CONNECT_TIMEOUT.defaultValue().toMillis(),
+                WasmOptions.BUNDLE_ROWS.defaultValue(),
+                (int) WasmOptions.BUNDLE_BYTES.defaultValue().getBytes(),
+                WasmOptions.BUNDLE_TIME.defaultValue().toMillis(),
+                WasmOptions.BUNDLE_IN_FLIGHT.defaultValue());
+    }
+
     private static WasmOperatorSpec spec(
             Workload workload,
             String socket,
@@ -99,13 +111,6 @@ interface Variant {
             List<Column> kept,
             List<LogicalType> output,
             List<ResultColumn> result) {
-        WasmOperatorSpec.Settings settings = new WasmOperatorSpec.Settings(
-                socket,
-                WasmOptions.CONNECT_TIMEOUT.defaultValue().toMillis(),
-                WasmOptions.BUNDLE_ROWS.defaultValue(),
-                (int) WasmOptions.BUNDLE_BYTES.defaultValue().getBytes(),
-                WasmOptions.BUNDLE_TIME.defaultValue().toMillis(),
-                WasmOptions.BUNDLE_IN_FLIGHT.defaultValue());
         return new WasmOperatorSpec(
                 "wasm " + kind.wireName() + " " + function,
                 function,
@@ -120,11 +125,11 @@ interface Variant {
                 List.copyOf(output),
                 result,
                 "",
-                settings);
+                settings(socket));
     }
 
     /** A type as a component's description writes it. */
-    private static String declared(LogicalType type) {
+    static String declared(LogicalType type) {
         return type.asSummaryString();
     }
 

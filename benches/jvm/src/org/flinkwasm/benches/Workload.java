@@ -16,7 +16,7 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /** What goes in, what must come out, and how what came out is summed up. */
-enum Workload {
+enum Workload implements Truth {
     /** 100 bytes, unchanged. */
     IDENTITY("identity", bytesType(), bytesType()) {
         @Override
@@ -32,7 +32,7 @@ enum Workload {
         }
 
         @Override
-        long hash(RowData row) {
+        public long hash(RowData row) {
             // Every eight bytes have a factor of their own, so that the processor need not wait for one product to begin the next.
             byte[] bytes = row.getBinary(0);
             long hash = bytes.length;
@@ -60,8 +60,8 @@ enum Workload {
         }
 
         @Override
-        long hash(RowData row) {
-            return add(hashOrder(row), Double.doubleToRawLongBits(row.getDouble(3)));
+        public long hash(RowData row) {
+            return Truth.add(hashOrder(row), Double.doubleToRawLongBits(row.getDouble(3)));
         }
     },
 
@@ -78,7 +78,7 @@ enum Workload {
         }
 
         @Override
-        long hash(RowData row) {
+        public long hash(RowData row) {
             return hashOrder(row);
         }
     };
@@ -132,24 +132,22 @@ enum Workload {
     /** What must come out for a row; null if nothing. */
     abstract RowData expected(RowData row);
 
-    /** Depends on every bit of every column. */
-    abstract long hash(RowData row);
-
     RowData[] rows() {
         return rows;
     }
 
-    long[] expectedHashes() {
-        return hashes;
-    }
-
-    boolean[] kept() {
-        return kept;
-    }
-
-    /** A checksum that depends on the order. */
-    static long add(long checksum, long value) {
-        return checksum * 31 + value;
+    @Override
+    public Arrived expected(long count) {
+        long arrived = 0;
+        long checksum = 0;
+        for (long i = 0; i < count; i++) {
+            int row = (int) i & (ROWS - 1);
+            if (kept[row]) {
+                arrived++;
+                checksum = Truth.add(checksum, hashes[row]);
+            }
+        }
+        return new Arrived(arrived, checksum);
     }
 
     private static RowData order(int index, SplittableRandom random) {
@@ -164,8 +162,8 @@ enum Workload {
     }
 
     private static long hashOrder(RowData row) {
-        long hash = add(row.getLong(0), row.getString(1).hashCode());
-        return add(hash, Double.doubleToRawLongBits(row.getDouble(2)));
+        long hash = Truth.add(row.getLong(0), row.getString(1).hashCode());
+        return Truth.add(hash, Double.doubleToRawLongBits(row.getDouble(2)));
     }
 
     private static RowType bytesType() {

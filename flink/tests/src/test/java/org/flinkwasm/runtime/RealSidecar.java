@@ -51,6 +51,14 @@ public final class RealSidecar implements AutoCloseable {
         return "sha256:" + hex;
     }
 
+    /** Sends a signal, such as {@code STOP}. */
+    public void signal(String name) throws Exception {
+        int exit = new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid())).inheritIO().start().waitFor();
+        if (exit != 0) {
+            throw new AssertionError("no signal " + name + " for the sidecar");
+        }
+    }
+
     @Override
     public void close() throws Exception {
         process.destroyForcibly().waitFor();

@@ -12,12 +12,14 @@ import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.table.data.RowData;
 import org.flinkwasm.runtime.Diagnostic;
 import org.flinkwasm.runtime.DiagnosticException;
 import org.flinkwasm.runtime.ErrorCode;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.Column;
+import org.flinkwasm.runtime.operator.WasmOperatorSpec.Policy;
 import org.flinkwasm.runtime.protocol.BatchWriter;
 import org.flinkwasm.runtime.protocol.ByteBuilder;
 import org.flinkwasm.runtime.protocol.Failures;
@@ -56,6 +58,10 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
     private transient Counter sentBytes;
     private transient Counter receivedBytes;
     private transient Histogram rowsPerBundle;
+    private transient Counter skippedRows;
+    private transient Counter deadLetterRows;
+    /** Null where the policy for errors makes none. */
+    transient DeadLetters letters;
 
     /** The open bundle. */
     transient B open;
@@ -106,6 +112,7 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
         receivedWatermark = Long.MIN_VALUE;
         slow = true;
         registerMetrics();
+        letters = spec.onError().policy() == Policy.DEAD_LETTER ? new DeadLetters(spec, getRuntimeContext()) : null;
         openFunction();
         SidecarConnector connector = new SidecarConnector(
                 spec, getContainingTask().getEnvironment(), getUserCodeClassloader(), this::failed);
@@ -113,6 +120,7 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
         link = new SidecarLink(
                 connector.connect(socket),
                 socket,
+                spec.replyTimeoutMs(),
                 mailbox,
                 this,
                 this::failed,
@@ -129,6 +137,8 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
 
     private void registerMetrics() {
         reports = new FunctionReports(getMetricGroup(), spec.function());
+        skippedRows = reports.counter("skippedRows");
+        deadLetterRows = reports.counter("deadLetterRows");
         MetricGroup group = getMetricGroup().addGroup("wasm");
         bundleCounter = group.counter("bundles");
         sentBytes = group.counter("bytesSent");
@@ -221,11 +231,16 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
         observeSpeed(bundle.rows);
         bundle.id = ++lastId;
         writeFrame(bundle, processingTimeService.getCurrentProcessingTime());
+        if (letters != null) {
+            letters.flush(bundle);
+        }
         pending.add(bundle);
         inFlight++;
         bundleCounter.inc();
         sentBytes.inc(bundle.frame.length());
-        rowsPerBundle.update(bundle.rows);
+        if (isOfRows(bundle)) {
+            rowsPerBundle.update(bundle.rows);
+        }
         link.send(bundle.frame);
     }
 
@@ -297,14 +312,51 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
         }
     }
 
-    /** The exception for rows that the function refused. */
-    final WasmFunctionException refused(Failures failures, B bundle) {
+    /** Does with the rows of a bundle that failed what the policy for errors says. */
+    final void handle(Failures failures, B bundle) {
+        if (failures.count() == 0) {
+            return;
+        }
+        switch (spec.onError().policy()) {
+            case FAIL:
+                throw refused(failures, bundle);
+            case SKIP:
+                skippedRows.inc(failures.count());
+                break;
+            default:
+                deadLetterRows.inc(failures.count());
+                long now = processingTimeService.getCurrentProcessingTime();
+                for (int i = 0; i < failures.count(); i++) {
+                    int row = failures.row(i);
+                    RowData letter = deadLetter(bundle, row, failures.code(i), failures.message(i), now);
+                    output.collect(DeadLetters.TAG, record(letter, bundle.timestamp(row)));
+                }
+        }
+    }
+
+    private static StreamRecord<RowData> record(RowData row, long timestamp) {
+        return timestamp == Bundle.NO_TIMESTAMP ? new StreamRecord<>(row) : new StreamRecord<>(row, timestamp);
+    }
+
+    /** The dead letter of an item that failed. */
+    RowData deadLetter(B bundle, int row, String code, String message, long now) {
+        return letters.ofRow(bundle, row, code, message, now);
+    }
+
+    /** Whether the items of a bundle are rows, not timers. */
+    boolean isOfRows(B bundle) {
+        return true;
+    }
+
+    /** The exception for items that the function refused. */
+    private WasmFunctionException refused(Failures failures, B bundle) {
+        String item = isOfRows(bundle) ? "row" : "timer";
         return new WasmFunctionException(new Diagnostic(
-                        ErrorCode.ROW_FAILED,
-                        "the function `" + spec.function() + "` refused row " + failures.row(0) + ": " + failures.message(0))
+                        ErrorCode.of(failures.code(0)).orElse(ErrorCode.ROW_FAILED),
+                        "the function `" + spec.function() + "` refused " + item + " " + failures.row(0) + ": " + failures.message(0))
                 .function(spec.function(), spec.component())
                 .row(failures.row(0))
-                .note(failures.count() + " of " + bundle.rows + " rows of the bundle were refused"));
+                .note(failures.count() + " of " + bundle.rows + " " + item + "s of the bundle were refused"));
     }
 
     /** The same failure, with the function and component named. Touches no state: any thread may call it. */

@@ -25,6 +25,8 @@ class Bundle {
     int batchStart;
     /** The batch of columns that are kept here. */
     final ByteBuilder kept = new ByteBuilder(INITIAL_BYTES);
+    /** The batch of all columns of the input, where dead letters are made of them. */
+    final ByteBuilder input = new ByteBuilder(0);
     /** The payload of the reply; null until it is here. */
     ByteBuilder reply;
 

@@ -30,12 +30,17 @@ final class FunctionReports {
         log = LoggerFactory.getLogger(LOGGER_PREFIX + function);
     }
 
+    /** A counter of the operator's own beside those of the function. */
+    Counter counter(String name) {
+        return counters.computeIfAbsent(name, group::counter);
+    }
+
     /** Takes in the trailer of a reply. */
     void report(String trailer) {
         try {
             JsonObject json = JsonParser.parseString(trailer).getAsJsonObject();
             for (Map.Entry<String, JsonElement> entry : members(json, "counters")) {
-                counters.computeIfAbsent(entry.getKey(), group::counter).inc(entry.getValue().getAsLong());
+                counter(entry.getKey()).inc(entry.getValue().getAsLong());
             }
             for (Map.Entry<String, JsonElement> entry : members(json, "gauges")) {
                 gauges.computeIfAbsent(entry.getKey(), this::newGauge)[0] = entry.getValue().getAsDouble();

@@ -9,6 +9,8 @@ final class KeyedBundle extends Bundle {
     BundleMode mode = BundleMode.ROWS;
     int keyCount;
     private int[] slots = new int[128];
+    /** For each timer the index of its key, where dead letters are made of them. */
+    private int[] timerKeys = new int[0];
 
     /** Adds a distinct key by the slot that it has, and says its index. */
     int addKey(int slot) {
@@ -21,6 +23,19 @@ final class KeyedBundle extends Bundle {
 
     int slot(int key) {
         return slots[key];
+    }
+
+    /** Adds a timer, and remembers which. */
+    void addTimer(int key, long timestamp) {
+        if (rows == timerKeys.length) {
+            timerKeys = Arrays.copyOf(timerKeys, Math.max(128, rows * 2));
+        }
+        timerKeys[rows] = key;
+        addRow(timestamp);
+    }
+
+    int timerKey(int timer) {
+        return timerKeys[timer];
     }
 
     @Override

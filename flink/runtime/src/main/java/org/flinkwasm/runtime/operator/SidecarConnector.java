@@ -50,10 +50,12 @@ final class SidecarConnector {
         long deadline = System.nanoTime() + spec.settings().connectTimeoutMs() * 1_000_000L;
         while (true) {
             long remainingMs = Math.max(0, (deadline - System.nanoTime()) / 1_000_000L);
-            SidecarConnection connection = SidecarConnection.connect(Path.of(socket), remainingMs, spec.settings().connectTimeoutMs());
+            SidecarConnection connection = SidecarConnection.connect(
+                    Path.of(socket), remainingMs, spec.settings().connectTimeoutMs(), handshakeTimeoutMs());
             try {
                 connection.hello(hello());
                 JsonObject opened = connection.open(openRequest(), new BundleOnClassPath(classLoader)::blob);
+                connection.opened(spec.replyTimeoutMs());
                 LOG.info("{} opened by the sidecar at {}: {}", spec.operatorName(), socket, opened);
                 return connection;
             } catch (IOException e) {
@@ -71,6 +73,11 @@ final class SidecarConnector {
                 throw e;
             }
         }
+    }
+
+    /** No longer than connecting may take: a frozen sidecar ends the attempt too. */
+    private long handshakeTimeoutMs() {
+        return Math.max(1, Math.min(SidecarConnection.HANDSHAKE_TIMEOUT_MS, spec.settings().connectTimeoutMs()));
     }
 
     private static void closeQuietly(SidecarConnection connection) {
@@ -105,23 +112,23 @@ final class SidecarConnector {
         if (spec.keyed() != null) {
             addKeyed(open, spec.keyed());
         }
+        if (!spec.onError().equals(WasmOperatorSpec.OnError.FAIL)) {
+            JsonObject onError = new JsonObject();
+            onError.addProperty("policy", spec.onError().policy().wireName());
+            onError.addProperty("retries", spec.onError().retries());
+            open.add("onError", onError);
+        }
+        JsonArray limiters = JsonParser.parseString(spec.rateLimiters()).getAsJsonArray();
+        if (!limiters.isEmpty()) {
+            int parallelism = environment.getTaskInfo().getNumberOfParallelSubtasks();
+            open.add("rateLimiters", RateLimiters.ofSubtask(limiters, parallelism));
+        }
         return open;
     }
 
     private static void addKeyed(JsonObject open, WasmOperatorSpec.Keyed keyed) {
         open.add("key", SidecarConnection.array(keyed.keyTypes()));
-        JsonArray states = new JsonArray();
-        for (WasmOperatorSpec.State state : keyed.states()) {
-            JsonObject json = new JsonObject();
-            json.addProperty("name", state.name());
-            json.addProperty("kind", state.kind().wireName());
-            json.addProperty("schema", state.schema());
-            if (state.ttlMs() != null) {
-                json.addProperty("ttlMs", state.ttlMs());
-            }
-            states.add(json);
-        }
-        open.add("states", states);
+        open.add("states", StateDescription.states(keyed));
         JsonArray sideOutputs = new JsonArray();
         for (WasmOperatorSpec.SideOutput side : keyed.sideOutputs()) {
             JsonObject json = new JsonObject();

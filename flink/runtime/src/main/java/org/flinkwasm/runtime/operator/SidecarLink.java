@@ -27,6 +27,7 @@ final class SidecarLink implements Closeable {
 
     private final SidecarConnection connection;
     private final String socket;
+    private final long replyTimeoutMs;
     private final MailboxExecutor mailbox;
     private final FrameHandler handler;
     private final UnaryOperator<DiagnosticException> describer;
@@ -47,6 +48,7 @@ final class SidecarLink implements Closeable {
     SidecarLink(
             SidecarConnection connection,
             String socket,
+            long replyTimeoutMs,
             MailboxExecutor mailbox,
             FrameHandler handler,
             UnaryOperator<DiagnosticException> describer,
@@ -54,6 +56,7 @@ final class SidecarLink implements Closeable {
             ClassLoader classLoader) {
         this.connection = connection;
         this.socket = socket;
+        this.replyTimeoutMs = replyTimeoutMs;
         this.mailbox = mailbox;
         this.handler = handler;
         this.describer = describer;
@@ -63,7 +66,19 @@ final class SidecarLink implements Closeable {
         reader.start();
     }
 
+    /** Sends a bundle. */
     void send(ByteBuilder frame) throws InterruptedException {
+        connection.expectReply();
+        write(frame);
+    }
+
+    /** Answers a question: from now on the sidecar is awaited again. */
+    void answer(ByteBuilder frame) throws InterruptedException {
+        connection.setAsked(false);
+        write(frame);
+    }
+
+    private void write(ByteBuilder frame) throws InterruptedException {
         try {
             connection.send(frame);
         } catch (IOException e) {
@@ -89,8 +104,10 @@ final class SidecarLink implements Closeable {
                 }
                 long id = connection.receivedId();
                 if (type == FrameType.REPLY) {
+                    connection.replied();
                     mailbox.execute(() -> handler.onReply(id, payload), "wasm reply %s", id);
                 } else if (type == FrameType.STATE_GET) {
+                    connection.setAsked(true);
                     mailbox.execute(() -> handler.onQuestion(id, payload), "wasm question of bundle %s", id);
                 } else {
                     throw ProtocolException.violation("a frame " + type + " came, expected " + FrameType.REPLY);
@@ -123,11 +140,25 @@ final class SidecarLink implements Closeable {
     }
 
     private DiagnosticException lost(IOException e) {
+        if (connection.isSilent()) {
+            return silent(e);
+        }
         return new SidecarException(
                 new Diagnostic(
                                 ErrorCode.SIDECAR_UNREACHABLE,
                                 "the connection to the sidecar at " + socket + " was lost (" + e.getMessage() + ")")
                         .help("the sidecar's log says why; the job goes on from its last checkpoint when it restarts"),
+                e);
+    }
+
+    private DiagnosticException silent(IOException e) {
+        return new SidecarException(
+                new Diagnostic(
+                                ErrorCode.SIDECAR_UNREACHABLE,
+                                "the sidecar at " + socket + " sent nothing for " + replyTimeoutMs + " ms while it had "
+                                        + connection.awaitedReplies() + " bundles")
+                        .help("see whether its process is stopped, or its machine overloaded; `" + WasmOptions.REPLY_TIMEOUT.key()
+                                + "` says how long to wait; the job goes on from its last checkpoint when it restarts"),
                 e);
     }
 

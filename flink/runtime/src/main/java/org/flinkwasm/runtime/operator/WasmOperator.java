@@ -106,6 +106,9 @@ public final class WasmOperator extends AbstractWasmOperator<Bundle> {
     public void processElement(StreamRecord<RowData> element) throws Exception {
         Bundle bundle = openBundle();
         write(element.getValue());
+        if (letters != null) {
+            letters.keep(element.getValue());
+        }
         bundle.addRow(element.hasTimestamp() ? element.getTimestamp() : Bundle.NO_TIMESTAMP);
         sendIfDue(false, kept == null ? arguments.bytes() : arguments.bytes() + kept.bytes());
     }
@@ -143,21 +146,56 @@ public final class WasmOperator extends AbstractWasmOperator<Bundle> {
     @Override
     void complete(Bundle bundle) throws Exception {
         read(bundle);
+        handle(reply.failures(), bundle);
+        if (reply.failures().count() > 0) {
+            completeWithFailures(bundle);
+            return;
+        }
         int emissions = spec.kind() == Kind.MAP ? reply.emissionCount() : 1;
         int row = 0;
         int control = 0;
         for (int emission = 0; emission < emissions; emission++) {
             int end = spec.kind() == Kind.MAP ? reply.show(emission, outputReader) : bundle.rows;
             for (; row < end; row++) {
-                while (control < bundle.controlCount() && bundle.controlPosition(control) <= row) {
-                    emitControl(bundle.control(control++));
-                }
+                control = emitControlsBefore(bundle, control, row);
                 emitRow(bundle, row);
             }
         }
-        while (control < bundle.controlCount()) {
+        emitControlsBefore(bundle, control, Integer.MAX_VALUE);
+    }
+
+    /** The same, where rows are missing from the answer. */
+    private void completeWithFailures(Bundle bundle) throws Exception {
+        int control = 0;
+        if (spec.kind() == Kind.MAP) {
+            for (int emission = 0; emission < reply.emissionCount(); emission++) {
+                reply.show(emission, outputReader);
+                for (int index = 0; index < reply.shownRows(); index++) {
+                    int row = reply.showRow(index, outputReader);
+                    control = emitControlsBefore(bundle, control, row);
+                    emitRow(bundle, row);
+                }
+            }
+        } else {
+            int failure = 0;
+            for (int row = 0; row < bundle.rows; row++) {
+                control = emitControlsBefore(bundle, control, row);
+                if (failure < reply.failures().count() && reply.failures().row(failure) == row) {
+                    failure++;
+                } else {
+                    emitRow(bundle, row);
+                }
+            }
+        }
+        emitControlsBefore(bundle, control, Integer.MAX_VALUE);
+    }
+
+    /** Puts out what stood before a row, and says which control is the next. */
+    private int emitControlsBefore(Bundle bundle, int control, int row) throws Exception {
+        while (control < bundle.controlCount() && bundle.controlPosition(control) <= row) {
             emitControl(bundle.control(control++));
         }
+        return control;
     }
 
     private void emitRow(Bundle bundle, int row) {
@@ -183,9 +221,6 @@ public final class WasmOperator extends AbstractWasmOperator<Bundle> {
             }
         } catch (ProtocolException e) {
             throw failed(e);
-        }
-        if (reply.failures().count() > 0) {
-            throw refused(reply.failures(), bundle);
         }
         if (argumentReader != null) {
             argumentReader.read(bundle.frame.bytes(), bundle.batchStart, bundle.frame.length(), bundle.rows);

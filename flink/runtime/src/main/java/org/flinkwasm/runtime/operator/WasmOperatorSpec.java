@@ -1,5 +1,7 @@
 package org.flinkwasm.runtime.operator;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonParser;
 import org.apache.flink.table.types.logical.LogicalType;
 
 import java.io.Serializable;
@@ -24,6 +26,8 @@ import java.util.Locale;
  * @param bundleDigest digest of the bundle's manifest
  * @param settings how bundles are made, and where the sidecar is
  * @param keyed what a process function has besides; null for a map or filter
+ * @param onError what becomes of rows that the function fails on
+ * @param rateLimiters the token buckets that it may ask, a JSON array as in the plan: the rate and burst of scope {@code job} are the whole job's
  */
 public record WasmOperatorSpec(
         String operatorName,
@@ -40,9 +44,57 @@ public record WasmOperatorSpec(
         List<ResultColumn> result,
         String bundleDigest,
         Settings settings,
-        Keyed keyed)
+        Keyed keyed,
+        OnError onError,
+        String rateLimiters)
         implements Serializable {
     private static final long serialVersionUID = 1L;
+
+    /** The deadline of a bundle unless the limits say another one. */
+    private static final long DEFAULT_DEADLINE_MS = 10_000;
+
+    /** A bundle takes a deadline, and finding the row at fault two more. */
+    private static final int DEADLINES = 3;
+
+    /** What a reply may take besides: a loaded machine, and waiting for other connections. */
+    private static final long REPLY_MARGIN_MS = 30_000;
+
+    /** A function whose rows may not fail, without rate limiters. */
+    public WasmOperatorSpec(
+            String operatorName,
+            String function,
+            String component,
+            Kind kind,
+            String parameters,
+            String limits,
+            List<String> inputTypes,
+            List<String> outputTypes,
+            List<Column> arguments,
+            List<Column> kept,
+            List<LogicalType> output,
+            List<ResultColumn> result,
+            String bundleDigest,
+            Settings settings,
+            Keyed keyed) {
+        this(
+                operatorName,
+                function,
+                component,
+                kind,
+                parameters,
+                limits,
+                inputTypes,
+                outputTypes,
+                arguments,
+                kept,
+                output,
+                result,
+                bundleDigest,
+                settings,
+                keyed,
+                OnError.FAIL,
+                "[]");
+    }
 
     /** A map or filter function. */
     public WasmOperatorSpec(
@@ -78,6 +130,43 @@ public record WasmOperatorSpec(
                 null);
     }
 
+    /** How long the sidecar may be silent while bundles are with it. */
+    public long replyTimeoutMs() {
+        if (settings.replyTimeoutMs() != null) {
+            return settings.replyTimeoutMs();
+        }
+        JsonElement deadline = JsonParser.parseString(limits).getAsJsonObject().get("deadlineMs");
+        return DEADLINES * (deadline == null ? DEFAULT_DEADLINE_MS : deadline.getAsLong()) + REPLY_MARGIN_MS;
+    }
+
+    /**
+     * What becomes of rows that a function fails on.
+     *
+     * @param retries how often a row is tried again when its failure is transient
+     * @param row every column of the input rows, for dead letters; empty with another policy
+     */
+    public record OnError(Policy policy, int retries, List<Column> row) implements Serializable {
+        private static final long serialVersionUID = 1L;
+
+        /** The first failure ends the job. */
+        public static final OnError FAIL = new OnError(Policy.FAIL, 0, List.of());
+    }
+
+    /** What happens to a row that failed. */
+    public enum Policy {
+        /** It ends the job. */
+        FAIL,
+        /** It is counted. */
+        SKIP,
+        /** It is counted and put out to {@link DeadLetters#TAG}. */
+        DEAD_LETTER;
+
+        /** The name on the wire and in plans. */
+        public String wireName() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
+    }
+
     /** What a function does with a row. */
     public enum Kind {
         /** One row for each row. */
@@ -110,15 +199,35 @@ public record WasmOperatorSpec(
     /**
      * What a process function has besides.
      *
+     * @param keyedBy SQL types of the whole key, whether the function reads it or not; NULL apart
      * @param key columns of the rows that are the key which the function reads: their positions are those in the key
      * @param keyTypes their types as the function's declaration writes them
      * @param states in the order of the declaration
      * @param sideOutputs in the order of the declaration
      * @param timers whether the function may register timers
+     * @param keyColumns the columns of the whole key, in its order, for dead letters
      */
-    public record Keyed(List<Column> key, List<String> keyTypes, List<State> states, List<SideOutput> sideOutputs, boolean timers)
+    public record Keyed(
+            List<String> keyedBy,
+            List<Column> key,
+            List<String> keyTypes,
+            List<State> states,
+            List<SideOutput> sideOutputs,
+            boolean timers,
+            List<Column> keyColumns)
             implements Serializable {
         private static final long serialVersionUID = 1L;
+
+        /** A function that reads the whole key. */
+        public Keyed(
+                List<String> keyedBy,
+                List<Column> key,
+                List<String> keyTypes,
+                List<State> states,
+                List<SideOutput> sideOutputs,
+                boolean timers) {
+            this(keyedBy, key, keyTypes, states, sideOutputs, timers, key);
+        }
     }
 
     /**
@@ -172,6 +281,7 @@ public record WasmOperatorSpec(
      * @param socket null: what the task manager says
      * @param cacheSlots keys whose values the sidecar keeps between bundles
      * @param cacheBytes bytes of such values
+     * @param replyTimeoutMs how long the sidecar may be silent while bundles are with it; null for what the function's deadline makes of it
      */
     public record Settings(
             String socket,
@@ -181,9 +291,23 @@ public record WasmOperatorSpec(
             long bundleTimeMs,
             int bundlesInFlight,
             int cacheSlots,
-            long cacheBytes)
+            long cacheBytes,
+            Long replyTimeoutMs)
             implements Serializable {
         private static final long serialVersionUID = 1L;
+
+        /** With the default timeout of replies. */
+        public Settings(
+                String socket,
+                long connectTimeoutMs,
+                int bundleRows,
+                int bundleBytes,
+                long bundleTimeMs,
+                int bundlesInFlight,
+                int cacheSlots,
+                long cacheBytes) {
+            this(socket, connectTimeoutMs, bundleRows, bundleBytes, bundleTimeMs, bundlesInFlight, cacheSlots, cacheBytes, null);
+        }
 
         /** With the default cache. */
         public Settings(

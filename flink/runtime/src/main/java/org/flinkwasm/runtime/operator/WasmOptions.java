@@ -19,6 +19,13 @@ public final class WasmOptions {
             .defaultValue(Duration.ofSeconds(60))
             .withDescription("How long an operator tries to reach the sidecar before it fails. Longer than a sidecar takes to start.");
 
+    public static final ConfigOption<Duration> REPLY_TIMEOUT = ConfigOptions.key("flink-wasm.sidecar.reply-timeout")
+            .durationType()
+            .noDefaultValue()
+            .withDescription("How long the sidecar may be silent while bundles are with it before the task fails and restarts. Without it three"
+                    + " deadlines of the function, which is what finding the row at fault may take, and 30 s. Longer where the policy for errors"
+                    + " goes on and many rows of a bundle may run into their deadline.");
+
     public static final ConfigOption<Integer> BUNDLE_ROWS = ConfigOptions.key("flink-wasm.bundle.rows")
             .intType()
             .defaultValue(1000)

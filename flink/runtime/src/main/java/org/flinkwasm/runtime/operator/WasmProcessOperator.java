@@ -154,6 +154,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         if (bundle.rows == 0) {
             bundleNumber++;
         }
+        long timestamp = element.hasTimestamp() ? element.getTimestamp() : Bundle.NO_TIMESTAMP;
         String nullField;
         try {
             int index = keyIndex(bundle, key);
@@ -161,15 +162,18 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
                 // The key selector's row is used again.
                 index = addKey(bundle, key, true);
             }
-            writer.addItem(index, element.hasTimestamp() ? element.getTimestamp() : Bundle.NO_TIMESTAMP);
+            writer.addItem(index, timestamp);
             nullField = writer.addRow(element.getValue());
+            if (letters != null) {
+                letters.keep(element.getValue());
+            }
         } catch (ArithmeticException e) {
             throw timestampOutOfRange();
         }
         if (nullField != null) {
             throw nullIn(nullField);
         }
-        bundle.rows++;
+        bundle.addRow(timestamp);
         sendIfDue(bundle.keyCount >= maxKeys, writer.bytes());
     }
 
@@ -239,9 +243,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
             if (reply.trailer() != null) {
                 reports.report(reply.trailer());
             }
-            if (reply.failures().count() > 0) {
-                throw refused(reply.failures(), bundle);
-            }
+            handle(reply.failures(), bundle);
             replied = bundle;
             selectedKey = -1;
             reply.change(this);
@@ -256,6 +258,21 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         for (int control = 0; control < bundle.controlCount(); control++) {
             emitControl(bundle.control(control));
         }
+    }
+
+    @Override
+    RowData deadLetter(KeyedBundle bundle, int item, String code, String message, long now) {
+        if (isOfRows(bundle)) {
+            return super.deadLetter(bundle, item, code, message, now);
+        }
+        RowData key = slots.key(bundle.slot(bundle.timerKey(item)));
+        String domain = bundle.mode == BundleMode.EVENT_TIME_TIMERS ? "event-time" : "processing-time";
+        return letters.ofTimer(key, bundle.timestamp(item), domain, code, message, now);
+    }
+
+    @Override
+    boolean isOfRows(KeyedBundle bundle) {
+        return bundle.mode == BundleMode.ROWS;
     }
 
     private void select(int key) {
@@ -364,7 +381,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         } catch (ProtocolException e) {
             throw failed(e);
         }
-        link.send(answer.flush(bundle.id));
+        link.answer(answer.flush(bundle.id));
     }
 
     // ---- watermarks and timers -------------------------------------------------------------------------------------
@@ -445,7 +462,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
                 index = addKey(bundle, key, false);
             }
             writer.addItem(index, timestamp);
-            bundle.rows++;
+            bundle.addTimer(index, timestamp);
             return true;
         });
         sendNow();

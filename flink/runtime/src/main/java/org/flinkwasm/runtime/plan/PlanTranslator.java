@@ -1,6 +1,9 @@
 package org.flinkwasm.runtime.plan;
 
+import com.google.gson.JsonObject;
+import org.apache.flink.api.common.RuntimeExecutionMode;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -23,7 +26,9 @@ import org.flinkwasm.runtime.operator.WasmOperatorSpec;
 import org.flinkwasm.runtime.operator.WasmOptions;
 import org.flinkwasm.runtime.plan.Plan.Function;
 import org.flinkwasm.runtime.plan.Plan.Step;
+import org.flinkwasm.runtime.protocol.Limits;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -42,22 +47,31 @@ import static org.apache.flink.table.api.Expressions.callSql;
 
 /** Carries out the steps of a plan in a table environment. Nothing runs before {@link #attach()} and the environment's execute. */
 public final class PlanTranslator {
+    /** Job parameter with the digest of the bundle. */
+    private static final String DIGEST_PARAMETER = "flink-wasm.digest";
+
+    /** Job parameter with what each operator with state keeps, as JSON by uid. */
+    private static final String STATE_PARAMETER = "flink-wasm.state";
+
     private static final Pattern SET = Pattern.compile("(?is)SET\\s+'([^']+)'\\s*=\\s*'([^']*)'");
     private static final Pattern FIRST_WORD = Pattern.compile("\\s*([A-Za-z]+)");
     private static final Set<String> DEFINITIONS = Set.of("CREATE", "DROP", "ALTER", "USE", "LOAD", "UNLOAD");
 
     private final Plan plan;
     private final String bundleDigest;
+    private final StreamExecutionEnvironment environment;
     private final StreamTableEnvironment tables;
     private final StreamStatementSet inserts;
     private final WasmOperatorSpec.Settings settings;
     private final Set<String> relations = new LinkedHashSet<>();
+    private final JsonObject states = new JsonObject();
     private int insertCount;
 
     /** A translator into an environment that was made with {@link #configuration}. */
     public PlanTranslator(Plan plan, String bundleDigest, StreamExecutionEnvironment environment, Configuration configuration) {
         this.plan = plan;
         this.bundleDigest = bundleDigest;
+        this.environment = environment;
         tables = StreamTableEnvironment.create(
                 environment, EnvironmentSettings.newInstance().withConfiguration(configuration).build());
         inserts = tables.createStatementSet();
@@ -84,7 +98,10 @@ public final class PlanTranslator {
                 options.get(WasmOptions.BUNDLE_ROWS),
                 (int) Math.min(Integer.MAX_VALUE / 4, options.get(WasmOptions.BUNDLE_BYTES).getBytes()),
                 options.get(WasmOptions.BUNDLE_TIME).toMillis(),
-                options.get(WasmOptions.BUNDLE_IN_FLIGHT));
+                options.get(WasmOptions.BUNDLE_IN_FLIGHT),
+                Math.min(Limits.MAX_SLOTS, options.get(WasmOptions.STATE_CACHE_SLOTS)),
+                options.get(WasmOptions.STATE_CACHE_BYTES).getBytes(),
+                options.getOptional(WasmOptions.REPLY_TIMEOUT).map(Duration::toMillis).orElse(null));
     }
 
     /** Carries out all steps. */
@@ -110,10 +127,12 @@ public final class PlanTranslator {
                 break;
             case "view":
                 Table selected = tables.sqlQuery(step.sql());
-                view(step, step.drop() == null || step.drop().isEmpty() ? selected : selected.dropColumns(references(step.drop())));
+                view(
+                        step.name(),
+                        step.drop() == null || step.drop().isEmpty() ? selected : selected.dropColumns(references(step.drop())));
                 break;
             case "assign":
-                view(step, from(step.input()).addOrReplaceColumns(callSql(step.sql()).as(step.column())));
+                view(step.name(), from(step.input()).addOrReplaceColumns(callSql(step.sql()).as(step.column())));
                 break;
             case "wasm":
                 Function function = plan.functions().get(step.function());
@@ -122,7 +141,7 @@ public final class PlanTranslator {
                                     ErrorCode.UNKNOWN_FUNCTION, "unknown function `" + step.function() + "`")
                             .identifier(step.function(), plan.functions().keySet()));
                 }
-                view(step, WasmNode.translate(tables, step, function, bundleDigest, settings));
+                wasm(step, function);
                 break;
             case "insert":
                 insert(step);
@@ -142,9 +161,23 @@ public final class PlanTranslator {
         return columns.stream().map(column -> $(column)).toArray(Expression[]::new);
     }
 
-    private void view(Step step, Table table) {
-        tables.createTemporaryView(SqlTypes.quoted(step.name()), table);
-        relations.add(step.name());
+    private void view(String name, Table table) {
+        tables.createTemporaryView(SqlTypes.quoted(name), table);
+        relations.add(name);
+    }
+
+    private void wasm(Step step, Function function) {
+        boolean isKeyed = !step.key().isEmpty();
+        if (isKeyed && tables.getConfig().get(ExecutionOptions.RUNTIME_MODE) == RuntimeExecutionMode.BATCH) {
+            throw new DiagnosticException(
+                    new Diagnostic(ErrorCode.BATCH_MODE, "the process function `" + step.function() + "` can't run in BATCH mode")
+                            .help("leave the option execution.runtime-mode out: a bounded source ends a STREAMING job too"));
+        }
+        WasmNode node = isKeyed ? new ProcessNode(tables, step, function) : new RowNode(tables, step, function);
+        node.lay(bundleDigest, settings).forEach(this::view);
+        if (isKeyed) {
+            states.add(step.uid(), node.state());
+        }
     }
 
     private void statement(Step step) {
@@ -261,13 +294,18 @@ public final class PlanTranslator {
         }
     }
 
-    /** Adds the inserts to the stream environment. */
+    /** Adds the inserts to the stream environment, and to the job's parameters what it is: Flink's REST API tells them. */
     public void attach() {
         try {
             inserts.attachAsDataStream();
         } catch (Exception e) {
             throw refused(e);
         }
+        Map<String, String> parameters = new LinkedHashMap<>(environment.getConfig().getGlobalJobParameters().toMap());
+        parameters.put(DIGEST_PARAMETER, bundleDigest);
+        parameters.put(STATE_PARAMETER, states.toString());
+        // Only now: the planner configures the environment anew whenever it translates.
+        environment.configure(new Configuration().set(PipelineOptions.GLOBAL_JOB_PARAMETERS, parameters));
     }
 
     /** The planner looks at all inserts at once; what it refuses is laid at the door of the last. */

@@ -2,6 +2,7 @@ package org.flinkwasm.runtime.plan;
 
 import org.apache.flink.table.types.logical.ArrayType;
 import org.apache.flink.table.types.logical.LogicalType;
+import org.apache.flink.table.types.logical.LogicalTypeFamily;
 import org.apache.flink.table.types.logical.LogicalTypeRoot;
 import org.apache.flink.table.types.logical.MapType;
 import org.apache.flink.table.types.logical.MultisetType;
@@ -28,7 +29,12 @@ final class SqlTypes {
     }
 
     static List<LogicalType> parse(List<Field> fields) {
-        return fields == null ? List.of() : fields.stream().map(field -> parse(field.type())).toList();
+        return fields.stream().map(field -> parse(field.type())).toList();
+    }
+
+    /** The types of fields as their declaration writes them. */
+    static List<String> texts(List<Field> fields) {
+        return fields.stream().map(Field::type).toList();
     }
 
     /** The type as SQL, without time attributes; {@code STRING} and {@code BYTES} by these names, quotes only where needed. */
@@ -95,6 +101,15 @@ final class SqlTypes {
 
     private static boolean isBinary(LogicalType type) {
         return type.is(LogicalTypeRoot.BINARY) || type.is(LogicalTypeRoot.VARBINARY);
+    }
+
+    /** Whether two types mean the same kind of value: what is cast between them is still the same key. */
+    static boolean isSameFamily(LogicalType left, LogicalType right) {
+        return left.getTypeRoot() == right.getTypeRoot()
+                || left.is(LogicalTypeFamily.NUMERIC) && right.is(LogicalTypeFamily.NUMERIC)
+                || left.is(LogicalTypeFamily.CHARACTER_STRING) && right.is(LogicalTypeFamily.CHARACTER_STRING)
+                || left.is(LogicalTypeFamily.BINARY_STRING) && right.is(LogicalTypeFamily.BINARY_STRING)
+                || left.is(LogicalTypeFamily.TIMESTAMP) && right.is(LogicalTypeFamily.TIMESTAMP);
     }
 
     /** Whether Flink casts without being asked. */

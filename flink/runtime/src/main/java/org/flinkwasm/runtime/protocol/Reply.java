@@ -20,6 +20,7 @@ public final class Reply {
     private int shown;
     private int shownRows;
     private int shownFirst;
+    private int shownOrigins;
 
     /** A reader of replies of a map function, or of a filter function. */
     public Reply(boolean isFilter) {
@@ -105,6 +106,7 @@ public final class Reply {
         }
         shown = index;
         shownFirst = next;
+        shownOrigins = origins;
         output.read(cursor, shownRows);
         output.startAt(next);
         return expected;
@@ -125,6 +127,18 @@ public final class Reply {
             readEmission(new Cursor(bytes, emissionStarts[emission], length), emission, next, Integer.MAX_VALUE, output);
         }
         return shownFirst + shownRows;
+    }
+
+    /** The rows of the emission that is shown. */
+    public int shownRows() {
+        return shownRows;
+    }
+
+    /** Lets {@code output} show a row of this emission at the position of the row that it belongs to, and says which that is. */
+    public int showRow(int index, BatchReader output) {
+        int row = LittleEndian.getInt(bytes, shownOrigins + index * 4);
+        output.startAt(row - index);
+        return row;
     }
 
     /** The rows that failed. */

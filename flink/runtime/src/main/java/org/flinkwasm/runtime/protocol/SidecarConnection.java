@@ -32,11 +32,16 @@ public final class SidecarConnection implements Closeable {
 
     public static final int CONNECT_PAUSE_MS = 100;
 
+    /** How long the sidecar may be silent until the function is open; it compiles the component meanwhile. */
+    public static final long HANDSHAKE_TIMEOUT_MS = 30_000;
+
     private final SocketChannel channel;
+    private final Watchdog watchdog;
     private final byte[] header = new byte[FrameHeader.BYTES];
 
-    private SidecarConnection(SocketChannel channel) {
+    private SidecarConnection(SocketChannel channel, long handshakeTimeoutMs) {
         this.channel = channel;
+        watchdog = new Watchdog(channel, handshakeTimeoutMs);
     }
 
     /** Where the component's bytes come from when the sidecar does not have them. */
@@ -49,12 +54,14 @@ public final class SidecarConnection implements Closeable {
      *
      * @param remainingMs how long to try
      * @param timeoutMs the time that the message names
+     * @param handshakeTimeoutMs how long the sidecar may be silent until {@link #opened}
      */
-    public static SidecarConnection connect(Path socket, long remainingMs, long timeoutMs) throws InterruptedException {
+    public static SidecarConnection connect(Path socket, long remainingMs, long timeoutMs, long handshakeTimeoutMs)
+            throws InterruptedException {
         long deadline = System.nanoTime() + remainingMs * 1_000_000L;
         while (true) {
             try {
-                return tryConnect(socket);
+                return tryConnect(socket, handshakeTimeoutMs);
             } catch (IOException e) {
                 if (System.nanoTime() - deadline >= 0) {
                     throw unreachable(socket, timeoutMs, e);
@@ -74,15 +81,49 @@ public final class SidecarConnection implements Closeable {
         return new SidecarException(diagnostic, cause);
     }
 
-    private static SidecarConnection tryConnect(Path socket) throws IOException {
-        SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
+    private static SidecarConnection tryConnect(Path socket, long handshakeTimeoutMs) throws IOException {
+        SidecarConnection connection =
+                new SidecarConnection(SocketChannel.open(StandardProtocolFamily.UNIX), handshakeTimeoutMs);
         try {
-            channel.connect(UnixDomainSocketAddress.of(socket));
-            return new SidecarConnection(channel);
+            // Waits where the sidecar is frozen and many want to connect.
+            connection.watchdog.expect();
+            connection.channel.connect(UnixDomainSocketAddress.of(socket));
+            return connection;
         } catch (IOException | RuntimeException e) {
-            channel.close();
+            connection.close();
             throw e;
         }
+    }
+
+    /** The function is open: from now on the sidecar may be silent while nothing is awaited, and this long while something is. */
+    public void opened(long replyTimeoutMs) {
+        watchdog.answered();
+        watchdog.setTimeout(replyTimeoutMs);
+    }
+
+    /** One more reply is awaited. */
+    public void expectReply() {
+        watchdog.expect();
+    }
+
+    /** A reply came. */
+    public void replied() {
+        watchdog.answered();
+    }
+
+    /** The sidecar waits for an answer, or does not any more: its silence then means nothing. */
+    public void setAsked(boolean asked) {
+        watchdog.setAsked(asked);
+    }
+
+    /** Replies that are awaited. */
+    public int awaitedReplies() {
+        return watchdog.awaited();
+    }
+
+    /** Whether the connection was broken from this side because the sidecar was silent for too long. */
+    public boolean isSilent() {
+        return watchdog.isBroken();
     }
 
     /** Agrees on the version. {@code who} has the members of HELLO that name the subtask. */
@@ -112,6 +153,7 @@ public final class SidecarConnection implements Closeable {
             FrameHeader.write(frame.bytes(), frame.grow(FrameHeader.BYTES), component.length, FrameType.COMPONENT, 0);
             frame.put(component, 0, component.length);
             send(frame);
+            watchdog.setAsked(false);
             type = receive(payload);
         }
         return json(type, payload, FrameType.OPENED);
@@ -208,7 +250,9 @@ public final class SidecarConnection implements Closeable {
 
     private JsonObject receiveJson(FrameType expected) throws IOException {
         ByteBuilder payload = new ByteBuilder(1024);
-        return json(receive(payload), payload, expected);
+        FrameType type = receive(payload);
+        watchdog.setAsked(false);
+        return json(type, payload, expected);
     }
 
     private static JsonObject json(FrameType type, ByteBuilder payload, FrameType expected) {
@@ -237,6 +281,7 @@ public final class SidecarConnection implements Closeable {
 
     @Override
     public void close() throws IOException {
+        watchdog.close();
         channel.close();
     }
 }

@@ -1,8 +1,12 @@
 package org.flinkwasm.runtime.plan;
 
+import org.apache.flink.api.common.serialization.SerializerConfigImpl;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.graph.StreamNode;
+import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
+import org.apache.flink.table.types.logical.BigIntType;
+import org.apache.flink.table.types.logical.RowType;
 import org.flinkwasm.runtime.Diagnostic;
 import org.flinkwasm.runtime.DiagnosticException;
 import org.flinkwasm.shaded.gson.JsonObject;
@@ -38,6 +42,11 @@ class PlanTranslatorTest {
                 + "\", \"function\": \"" + function + "\", \"arguments\": " + arguments + ", \"output\": \"" + output + "\", \"prefix\": \"\"}";
     }
 
+    private static String process(String name, String input, String function, String key, String more) {
+        String step = wasm(name, input, function, "null", "replace");
+        return step.substring(0, step.length() - 1) + ", \"key\": " + key + more + "}";
+    }
+
     private static String insert(String input, String more) {
         return "{\"kind\": \"insert\", \"from\": \"/sink\", \"table\": \"sink\", \"input\": \"" + input + "\"" + (more.isEmpty() ? "" : ", " + more)
                 + "}";
@@ -51,7 +60,16 @@ class PlanTranslatorTest {
         return "{\"name\": \"" + name + "\", \"type\": \"" + type + "\"}";
     }
 
-    private static final String FUNCTIONS = "{\"tax\": "
+    private static final String SESSIONS = function(
+                    "process", field("id", "BIGINT NOT NULL") + ", " + field("n", "INT"), field("id", "BIGINT NOT NULL") + ", " + field("ts", "TIMESTAMP(3)"))
+            .replace(
+                    "}]}",
+                    "}], \"key\": [" + field("user", "BIGINT NOT NULL") + "], \"states\": [{\"name\": \"open\", \"kind\": \"value\", \"schema\": \"v1:i64\", "
+                            + "\"ttlMs\": 60000}, {\"name\": \"seen\", \"kind\": \"map\", \"schema\": \"v1:map<i64,string>\"}], \"sideOutputs\": "
+                            + "[{\"name\": \"late\", \"fields\": [" + field("n", "INT NOT NULL") + ", " + field("ts", "TIMESTAMP(6)") + "]}, {\"name\": \"odd\", \"fields\": ["
+                            + field("id", "BIGINT") + "]}], \"timers\": true}");
+    private static final String FUNCTIONS = "{\"sessions\": " + SESSIONS + ", \"count\": "
+            + function("process", field("n", "INT"), field("count", "BIGINT NOT NULL")) + ", \"tax\": "
             + function("map", field("amount", "DOUBLE NOT NULL"), field("total", "DOUBLE NOT NULL"))
             + ", \"big\": " + function("filter", field("amount", "DOUBLE NOT NULL"), "")
             + ", \"over\": " + function("map", field("amount", "DOUBLE"), field("amount", "STRING NOT NULL"))
@@ -60,7 +78,11 @@ class PlanTranslatorTest {
     private static StreamExecutionEnvironment environment;
 
     private static PlanTranslator translate(String... steps) {
-        Plan plan = Plan.parse("{\"version\": 1, \"name\": \"test\", \"parallelism\": null, \"options\": {}, \"functions\": " + FUNCTIONS
+        return translateWith("{}", steps);
+    }
+
+    private static PlanTranslator translateWith(String options, String... steps) {
+        Plan plan = Plan.parse("{\"version\": 1, \"name\": \"test\", \"parallelism\": null, \"options\": " + options + ", \"functions\": " + FUNCTIONS
                 + ", \"steps\": [" + String.join(", ", steps) + "]}");
         Configuration configuration = PlanTranslator.configuration(plan, null);
         environment = StreamExecutionEnvironment.createLocalEnvironment(configuration);
@@ -150,6 +172,120 @@ class PlanTranslatorTest {
                                 insert("w", "\"with\": {\"connector\": \"blackhole\"}")))
                 .diagnostic();
         assertTrue(List.of("FW0206", "FW0204").contains(refused.code()), refused.toString());
+    }
+
+    @Test
+    void outputsOfProcessFunctions() {
+        String side = process("p", "source", "sessions", "[\"id\"]", ", \"sideOutputs\": {\"late\": \"p_late\"}");
+        String sink = insert("p", "\"with\": {\"connector\": \"blackhole\"}");
+        checkColumns("p", "id BIGINT NOT NULL, ts TIMESTAMP(3)", SOURCE, side, sink);
+        checkColumns("p_late", "n INT NOT NULL, ts TIMESTAMP(6)", SOURCE, side, sink);
+        assertEquals(List.of("source", "p", "p_late", "sink"), List.copyOf(translate(SOURCE, side, sink).relations().keySet()));
+        // Side outputs may be all that a job writes.
+        translate(SOURCE, side, insert("p_late", "\"with\": {\"connector\": \"blackhole\"}"));
+    }
+
+    @Test
+    void deadLettersAreRelations() {
+        String onError = ", \"onError\": {\"policy\": \"dead-letter\", \"retries\": 2, \"relation\": \"m_dead\"}";
+        String columns = "row STRING NOT NULL, error STRING NOT NULL, code STRING NOT NULL, function STRING NOT NULL, digest STRING NOT NULL, "
+                + "failed_at TIMESTAMP_LTZ(3) NOT NULL";
+        String sink = insert("m_dead", "\"with\": {\"connector\": \"blackhole\"}");
+        for (String output : List.of("replace", "append")) {
+            String map = wasm("m", "source", "tax", "null", output);
+            checkColumns("m_dead", columns, SOURCE, map.substring(0, map.length() - 1) + onError + "}", sink);
+        }
+        checkColumns("m_dead", columns, SOURCE, process("m", "source", "sessions", "[\"id\"]", onError), sink);
+        checkRefused(
+                "FW0404",
+                "the plan has the unknown error policy `shrug`",
+                "/operations/0",
+                SOURCE,
+                process("m", "source", "sessions", "[\"id\"]", ", \"onError\": {\"policy\": \"shrug\", \"retries\": 0}"),
+                SINK);
+    }
+
+    @Test
+    void processFunctionsAreKeyed() {
+        translate(
+                        SOURCE,
+                        process("p", "source", "sessions", "[\"n\"]", ""),
+                        insert("p", "\"with\": {\"connector\": \"blackhole\"}"))
+                .attach();
+        StreamNode node = environment.getStreamGraph().getStreamNodes().stream()
+                .filter(candidate -> candidate.getOperatorName().equals("wasm process sessions@1a2b3c4d"))
+                .findFirst()
+                .orElseThrow();
+        assertEquals("p", node.getTransformationUID());
+        assertEquals("HASH", node.getInEdges().get(0).getPartitioner().toString());
+        assertEquals(1, node.getStatePartitioners().length);
+        // The column is INT; the function reads its key as BIGINT.
+        assertEquals(
+                InternalTypeInfo.of(RowType.of(new BigIntType())).createSerializer(new SerializerConfigImpl()), node.getStateKeySerializer());
+    }
+
+    @Test
+    void jobsTellTheirState() {
+        translateWith(
+                        "{\"pipeline.global-job-parameters\": \"team:maps\"}",
+                        SOURCE,
+                        process("p", "source", "sessions", "[\"id\"]", ""),
+                        process("c", "source", "count", "[\"region\", \"id\"]", ""),
+                        insert("p", "\"with\": {\"connector\": \"blackhole\"}"),
+                        insert("c", "\"with\": {\"connector\": \"blackhole\"}").replace("\"sink\"", "\"c_sink\""))
+                .attach();
+        Map<String, String> parameters = environment.getStreamGraph().getExecutionConfig().getGlobalJobParameters().toMap();
+        assertEquals("maps", parameters.get("team"));
+        assertEquals("sha256:00", parameters.get("flink-wasm.digest"));
+        assertEquals(
+                "{\"p\":{\"function\":\"sessions\",\"key\":[\"BIGINT\"],\"states\":[{\"name\":\"open\",\"kind\":\"value\",\"schema\":\"v1:i64\",\"ttlMs\":60000},"
+                        + "{\"name\":\"seen\",\"kind\":\"map\",\"schema\":\"v1:map<i64,string>\"}]},"
+                        + "\"c\":{\"function\":\"count\",\"key\":[\"STRING\",\"BIGINT\"],\"states\":[]}}",
+                parameters.get("flink-wasm.state"));
+    }
+
+    @Test
+    void keysThatDoNotFit() {
+        checkRefused(
+                "FW0201", "unknown column `usr`", "/operations/0", SOURCE, process("p", "source", "sessions", "[\"usr\"]", ""), SINK);
+        checkRefused(
+                "FW0204",
+                "`sessions` reads a key of 1 column, but rows are grouped by 2 columns",
+                "/operations/0",
+                SOURCE,
+                process("p", "source", "sessions", "[\"id\", \"n\"]", ""),
+                SINK);
+        for (String column : List.of("region STRING", "amount DOUBLE", "ts TIMESTAMP(3)")) {
+            String[] parts = column.split(" ");
+            checkRefused(
+                    "FW0204",
+                    "`sessions` reads its key `user` as BIGINT NOT NULL, but column `" + parts[0] + "` is " + parts[1],
+                    "/operations/0",
+                    SOURCE,
+                    process("p", "source", "sessions", "[\"" + parts[0] + "\"]", ""),
+                    SINK);
+        }
+    }
+
+    @Test
+    void batchModeHasNoProcessFunctions() {
+        String[] steps = {SOURCE, process("p", "source", "count", "[\"id\"]", ""), insert("p", "\"with\": {\"connector\": \"blackhole\"}")};
+        Diagnostic refused = assertThrows(
+                        DiagnosticException.class, () -> translateWith("{\"execution.runtime-mode\": \"BATCH\"}", steps))
+                .diagnostic();
+        assertEquals("FW0209: the process function `count` can't run in BATCH mode", refused.code() + ": " + refused.message());
+        translate(steps);
+    }
+
+    @Test
+    void eventTimeComesThroughProcessFunctions() {
+        String window = "SELECT window_start, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE %s, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) "
+                + "GROUP BY window_start, window_end";
+        String sink = insert("w", "\"with\": {\"connector\": \"blackhole\"}");
+        String step = process("p", "source", "sessions", "[\"id\"]", ", \"sideOutputs\": {\"late\": \"p_late\"}");
+        translate(SOURCE, step, view("w", window.formatted("p")), sink);
+        // A field of another precision is none.
+        assertThrows(DiagnosticException.class, () -> translate(SOURCE, step, view("w", window.formatted("p_late")), sink));
     }
 
     @Test

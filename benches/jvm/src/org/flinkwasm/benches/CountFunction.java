@@ -1,0 +1,30 @@
+package org.flinkwasm.benches;
+
+import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
+import org.apache.flink.table.data.GenericRowData;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.util.Collector;
+
+/** What `udfs/count` does, as a user would write it in Java. */
+final class CountFunction extends KeyedProcessFunction<Long, RowData, RowData> {
+    private static final long serialVersionUID = 1L;
+
+    private transient ValueState<Long> count;
+
+    @Override
+    public void open(OpenContext context) {
+        count = getRuntimeContext().getState(new ValueStateDescriptor<>("count", Types.LONG));
+    }
+
+    @Override
+    public void processElement(RowData row, Context context, Collector<RowData> out) throws Exception {
+        Long before = count.value();
+        long now = before == null ? 1 : before + 1;
+        count.update(now);
+        out.collect(GenericRowData.of(row.getLong(0), now));
+    }
+}
