@@ -1,5 +1,7 @@
 package org.flinkwasm.runtime.operator;
 
+import org.apache.flink.runtime.state.StateInitializationContext;
+import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.runtime.state.VoidNamespace;
 import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.streaming.api.operators.InternalTimer;
@@ -67,6 +69,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     /** Keys of a bundle of rows: all bundles together hold less than all slots. */
     private final transient int maxKeys;
 
+    private transient StoredDescription description;
     private transient KeyedStates states;
     private transient InternalTimerService<VoidNamespace> timers;
     private transient SlotTable slots;
@@ -100,6 +103,23 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         super(parameters, spec);
         keyed = spec.keyed();
         maxKeys = Limits.MAX_SLOTS / (spec.settings().bundlesInFlight() + 2);
+    }
+
+    @Override
+    public void initializeState(StateInitializationContext context) throws Exception {
+        super.initializeState(context);
+        if (!keyed.states().isEmpty()) {
+            description = new StoredDescription(context.getOperatorStateStore());
+            description.check(spec);
+        }
+    }
+
+    @Override
+    public void snapshotState(StateSnapshotContext context) throws Exception {
+        super.snapshotState(context);
+        if (description != null) {
+            description.store(spec);
+        }
     }
 
     @Override

@@ -1,5 +1,6 @@
 package org.flinkwasm.runtime.operator;
 
+import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
@@ -13,6 +14,7 @@ import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.data.binary.BinaryRowData;
 import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
 import org.apache.flink.table.runtime.typeutils.RowDataSerializer;
 import org.apache.flink.table.types.logical.LogicalType;
@@ -49,12 +51,16 @@ final class AllStates implements AutoCloseable {
     private static final SideOutput EVENTS = new SideOutput("events", EVENT, types(EVENT));
     private static final OutputTag<RowData> TAG = WasmProcessOperator.tag(EVENTS);
 
+    private static final RowKeySelector KEY = new RowKeySelector(List.of(new Column("k", types(INPUT).get(0), 0)));
+
     final OneInputStreamOperatorTestHarness<RowData, RowData> harness;
 
-    private AllStates(OneInputStreamOperatorTestHarness<RowData, RowData> harness, String backend) throws Exception {
+    private AllStates(
+            OneInputStreamOperatorTestHarness<RowData, RowData> harness, KeySelector<RowData, RowData> selector, String backend)
+            throws Exception {
         this.harness = harness;
         LogicalType key = Rows.parse(INPUT.get(0));
-        harness.getStreamConfig().setStatePartitioner(0, new RowKeySelector(List.of(new Column("k", key, 0))));
+        harness.getStreamConfig().setStatePartitioner(0, selector);
         harness.getStreamConfig()
                 .setStateKeySerializer(InternalTypeInfo.of(RowType.of(false, key)).toSerializer());
         harness.getStreamConfig().serializeAllConfigs();
@@ -75,6 +81,8 @@ final class AllStates implements AutoCloseable {
         return new AllStates(
                 new OneInputStreamOperatorTestHarness<>(
                         new KeyedProcessOperator<>(new AllStatesInJava(TAG)), environment(AllStates.class.getClassLoader(), 1, 0)),
+                // Flink's heap state keeps the key as it is.
+                row -> ((BinaryRowData) KEY.getKey(row)).copy(),
                 backend);
     }
 
@@ -87,6 +95,7 @@ final class AllStates implements AutoCloseable {
             throws Exception {
         return new AllStates(
                 new OneInputStreamOperatorTestHarness<>(new WasmOperatorFactory(spec), environment(withBundle, parallelism, subtask)),
+                KEY,
                 backend);
     }
 
