@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")"
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- admission bundle protocol sql_type job expression
+[ $# -gt 0 ] || set -- admission bundle protocol sql_type job expression state
 
 # Seeds: small files kept here, and files of the crates' own tests where the bytes are the same.
 seeds() {

@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 /// Keys. A multiple of the parallelism, so that all rows of a key come from one subtask of the source, in order.
 const KEYS: i64 = 1000;
 const PARALLELISM: i64 = 2;
-const ROWS_PER_SECOND: i64 = 4000;
-/// Rows that a kill may cost: the pause before it, and what Flink's restart takes.
-const ROWS_PER_KILL: i64 = 6 * ROWS_PER_SECOND;
+const ROWS_PER_SECOND: i64 = 2000;
+/// Rows for the time from one crash to the next on a loaded machine. The source stands still while the job recovers.
+const ROWS_PER_KILL: i64 = 20 * ROWS_PER_SECOND;
 /// Every so many rows of a key register a timer.
 const TIMER_EVERY: i64 = 5;
 /// Event time between two ids.

@@ -35,6 +35,9 @@ impl<K: StateValue + Ord, V: StateValue> MapState<K, V> {
     }
 
     /// Looks at the value under a map key without copying it.
+    ///
+    /// # Panics
+    /// When `look` uses this state itself.
     #[inline]
     pub fn with<Q: MapKey<K> + ?Sized, R>(&self, map_key: &Q, look: impl FnOnce(Option<&V>) -> R) -> R
     where

@@ -31,6 +31,9 @@ impl<T: StateValue> ValueState<T> {
     }
 
     /// Looks at the value without copying it.
+    ///
+    /// # Panics
+    /// When `look` uses this state itself.
     #[inline]
     pub fn with<R>(&self, look: impl FnOnce(Option<&T>) -> R) -> R {
         let key = self.bound.key();

@@ -9,6 +9,7 @@ import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.checkpoint.metadata.CheckpointMetadata;
 import org.apache.flink.runtime.state.CompletedCheckpointStorageLocation;
 import org.apache.flink.runtime.state.CompressibleFSDataInputStream;
+import org.apache.flink.runtime.state.OperatorBackendSerializationProxy;
 import org.apache.flink.runtime.state.OperatorStateHandle;
 import org.apache.flink.runtime.state.SnappyStreamCompressionDecorator;
 import org.apache.flink.runtime.state.filesystem.AbstractFsCheckpointStorageAccess;
@@ -69,11 +70,11 @@ final class Savepoint {
         }
     }
 
-    /** Whether the state is compressed stands in a part of the file that Flink alone can read. */
+    /** Whether the state is compressed stands in a part of the file that Flink alone can read; the compressed stream begins behind it. */
     private static JsonObject readCompressed(OperatorStateHandle handle, long offset, Exception plain) throws IOException {
-        try (FSDataInputStream in = handle.openInputStream();
-                FSDataInputStream decompressed =
-                        new CompressibleFSDataInputStream(in, SnappyStreamCompressionDecorator.INSTANCE)) {
+        try (FSDataInputStream in = handle.openInputStream()) {
+            new OperatorBackendSerializationProxy(Savepoint.class.getClassLoader()).read(new DataInputViewStreamWrapper(in));
+            FSDataInputStream decompressed = new CompressibleFSDataInputStream(in, SnappyStreamCompressionDecorator.INSTANCE);
             decompressed.seek(offset);
             return StoredDescription.read(new DataInputViewStreamWrapper(decompressed));
         } catch (IOException | RuntimeException e) {

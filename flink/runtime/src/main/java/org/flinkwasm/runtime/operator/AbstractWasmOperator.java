@@ -312,6 +312,36 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
         }
     }
 
+    /**
+     * Whether a row has a NULL where the function takes none, and the policy for errors goes on: then that is done here.
+     *
+     * @param columns of {@code row}, which is the input row or its key
+     */
+    final boolean keepsOut(StreamRecord<RowData> element, RowData row, List<Column> columns) {
+        if (spec.onError().policy() == Policy.FAIL) {
+            return false;
+        }
+        for (Column column : columns) {
+            if (!column.type().isNullable() && row.isNullAt(column.position())) {
+                keepOut(element, column.name());
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void keepOut(StreamRecord<RowData> element, String column) {
+        if (letters == null) {
+            skippedRows.inc();
+            return;
+        }
+        deadLetterRows.inc();
+        String message = "NULL in column `" + column + "`, the function `" + spec.function() + "` declares it NOT NULL";
+        long now = processingTimeService.getCurrentProcessingTime();
+        RowData letter = letters.ofInput(element.getValue(), ErrorCode.SCHEMA_VIOLATED.code(), message, now);
+        output.collect(DeadLetters.TAG, record(letter, element.hasTimestamp() ? element.getTimestamp() : Bundle.NO_TIMESTAMP));
+    }
+
     /** Does with the rows of a bundle that failed what the policy for errors says. */
     final void handle(Failures failures, B bundle) {
         if (failures.count() == 0) {

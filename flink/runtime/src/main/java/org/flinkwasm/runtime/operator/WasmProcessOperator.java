@@ -166,6 +166,9 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     @Override
     public void processElement(StreamRecord<RowData> element) throws Exception {
         RowData key = (RowData) getCurrentKey();
+        if (keepsOut(element, element.getValue(), spec.arguments()) || keepsOut(element, key, keyed.key())) {
+            return;
+        }
         if (!processingTimers.isEmpty()) {
             sendProcessingTimers();
             setCurrentKey(key);

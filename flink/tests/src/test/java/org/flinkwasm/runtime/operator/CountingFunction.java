@@ -26,6 +26,9 @@ final class CountingFunction implements ScriptedSidecar.Function {
     /** Registers a timer of event time so long after each row; of processing time if it is negative. */
     private final long timerAfter;
 
+    /** Timers register others too. */
+    boolean isEndless;
+
     CountingFunction(long timerAfter) {
         this.timerAfter = timerAfter;
     }
@@ -156,7 +159,7 @@ final class CountingFunction implements ScriptedSidecar.Function {
     private ByteBuffer write(Frame frame, long[] counts, long processingTime) {
         int items = counts.length;
         int changed = frame.mode == 0 ? frame.slots.length : 0;
-        int timers = frame.mode == 0 && timerAfter != 0 ? items : 0;
+        int timers = (frame.mode == 0 || isEndless) && timerAfter != 0 ? items : 0;
         ByteBuffer out = ByteBuffer.allocate(512 + items * 64 + changed * 32).order(ByteOrder.LITTLE_ENDIAN);
         out.putInt(2).putInt(0).putInt(1).putInt(0);
         out.putInt(0).putInt(items);

@@ -13,6 +13,7 @@ import org.apache.flink.table.types.logical.BigIntType;
 import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.table.types.logical.VarCharType;
+import org.flinkwasm.runtime.DiagnosticException;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.Column;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.Keyed;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.Kind;
@@ -32,6 +33,7 @@ import java.util.Map;
 import java.util.Random;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** The keyed operator in Flink's harness, against a count function that checks what it is sent. */
@@ -217,6 +219,20 @@ class WasmProcessOperatorTest {
         open(true, state);
         harness.processWatermark(Long.MAX_VALUE);
         assertEquals(List.of("1:-2@30", "W" + Long.MAX_VALUE), output());
+    }
+
+    @Test
+    void timersWithoutEndFailTheTask() throws Exception {
+        timerAfter = 1;
+        open(true, null);
+        function.isEndless = true;
+        process(1, 1);
+        drain();
+        DiagnosticException e = assertThrows(DiagnosticException.class, () -> harness.processWatermark(1_000_000));
+        assertEquals("FW0515", e.diagnostic().code());
+        assertEquals(
+                "timers of the function `count` fired in 10000 bundles at the watermark 1000000, and more are due",
+                e.diagnostic().message());
     }
 
     @Test
