@@ -307,7 +307,7 @@ public final class PlanTranslator {
         } catch (Exception e) {
             throw refused(e);
         }
-        OperatorUids.assign(environment.getTransformations());
+        OperatorUids.set(environment.getTransformations());
         Map<String, String> parameters = new LinkedHashMap<>(environment.getConfig().getGlobalJobParameters().toMap());
         parameters.put(DIGEST_PARAMETER, bundleDigest);
         parameters.put(STATE_PARAMETER, states.toString());
