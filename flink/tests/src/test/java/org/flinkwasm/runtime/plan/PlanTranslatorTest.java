@@ -2,6 +2,7 @@ package org.flinkwasm.runtime.plan;
 
 import org.apache.flink.api.common.serialization.SerializerConfigImpl;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.runtime.jobgraph.JobVertex;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.graph.StreamNode;
 import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
@@ -16,6 +17,8 @@ import org.junit.jupiter.api.Timeout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -264,6 +267,29 @@ class PlanTranslatorTest {
                         + "{\"name\":\"seen\",\"kind\":\"map\",\"schema\":\"v1:map<i64,string>\"}]},"
                         + "\"c\":{\"function\":\"count\",\"key\":[\"STRING\",\"BIGINT\"],\"states\":[]}}",
                 parameters.get("flink-wasm.state"));
+    }
+
+    @Test
+    void operatorsKeepTheirIdsWhenAJobIsRescaled() {
+        Set<String> one = operatorIds(1);
+        assertTrue(one.size() > 4, one.toString());
+        assertEquals(one, operatorIds(3));
+    }
+
+    /** With one subtask the sink's writer and committer are chained, with several they are not: Flink's own ids tell the difference. */
+    private static Set<String> operatorIds(int parallelism) {
+        String files = "\"with\": {\"connector\": \"filesystem\", \"path\": \"/tmp/rows\", \"format\": \"json\"}";
+        translateWith(
+                        "{\"parallelism.default\": \"" + parallelism + "\"}",
+                        SOURCE,
+                        process("p", "source", "sessions", "[\"id\"]", ""),
+                        insert("p", files))
+                .attach();
+        Set<String> ids = new TreeSet<>();
+        for (JobVertex vertex : environment.getStreamGraph().getJobGraph().getVertices()) {
+            vertex.getOperatorIDs().forEach(pair -> ids.add(pair.getGeneratedOperatorID().toHexString()));
+        }
+        return ids;
     }
 
     @Test
