@@ -305,7 +305,7 @@ class EmbeddedJobTest {
         source(
                 "mode STRING, extra DECIMAL(4, 2), `value` INT",
                 "{\"mode\":\"fine\",\"value\":1,\"extra\":1.5}",
-                "{\"mode\":\"error\",\"value\":7,\"extra\":2.5}",
+                "{\"mode\":\"error\",\"value\":7,\"extra\":2.25}",
                 "{\"mode\":\"panic\",\"value\":8}",
                 "{\"mode\":\"fine\",\"value\":9}");
         wasm("m", "source", "hostile", "null", "replace", ",\"onError\":{\"policy\":\"dead-letter\",\"retries\":0,\"relation\":\"m_dead\"}");
@@ -317,7 +317,7 @@ class EmbeddedJobTest {
         assertEquals(List.of("{\"mode\":\"fine\",\"value\":1}", "{\"mode\":\"fine\",\"value\":9}"), outcome.rows());
         assertEquals(
                 List.of(
-                        "{\"row\":\"{\\\"mode\\\":\\\"error\\\",\\\"extra\\\":2.50,\\\"value\\\":7}\",\"code\":\"FW0507\",\"function\":\"hostile\",\"timed\":true}",
+                        "{\"row\":\"{\\\"mode\\\":\\\"error\\\",\\\"extra\\\":2.25,\\\"value\\\":7}\",\"code\":\"FW0507\",\"function\":\"hostile\",\"timed\":true}",
                         "{\"row\":\"{\\\"mode\\\":\\\"panic\\\",\\\"extra\\\":null,\\\"value\\\":8}\",\"code\":\"FW0504\",\"function\":\"hostile\",\"timed\":true}"),
                 outcome.rows("dead_sink"));
     }

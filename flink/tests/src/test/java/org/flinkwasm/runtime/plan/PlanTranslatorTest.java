@@ -13,6 +13,7 @@ import org.flinkwasm.shaded.gson.JsonObject;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -224,6 +225,27 @@ class PlanTranslatorTest {
                 InternalTypeInfo.of(RowType.of(new BigIntType())).createSerializer(new SerializerConfigImpl()), node.getStateKeySerializer());
     }
 
+    /** State of sources and sinks is found by uids that neither the parallelism nor a further operation changes. */
+    @Test
+    void uidsStay() {
+        String window = "SELECT ts, SUM(n) OVER (PARTITION BY id ORDER BY ts) AS n FROM `source`";
+        String sink = insert("w", "\"with\": {\"connector\": \"print\"}");
+        List<List<String>> uids = new ArrayList<>();
+        for (int parallelism : new int[] {1, 4}) {
+            PlanTranslator translator = translate(SOURCE, view("w", window), sink);
+            environment.setParallelism(parallelism);
+            translator.attach();
+            uids.add(environment.getStreamGraph().getStreamNodes().stream().map(StreamNode::getTransformationUID).sorted().toList());
+        }
+        assertEquals(uids.get(0), uids.get(1));
+        assertTrue(uids.get(0).containsAll(List.of("sql: source", "sql: OverAggregate", "sql: sink")), uids.toString());
+        PlanTranslator translator =
+                translate(SOURCE, wasm("m", "source", "tax", "null", "append"), view("w", window.replace("`source`", "m")), sink);
+        translator.attach();
+        List<String> more = environment.getStreamGraph().getStreamNodes().stream().map(StreamNode::getTransformationUID).toList();
+        assertTrue(more.containsAll(List.of("sql: source", "sql: OverAggregate", "sql: sink", "m")), more.toString());
+    }
+
     @Test
     void jobsTellTheirState() {
         translateWith(
@@ -246,6 +268,13 @@ class PlanTranslatorTest {
 
     @Test
     void keysThatDoNotFit() {
+        checkRefused(
+                "FW0208",
+                "the plan gives no key to the process function `sessions`",
+                "/operations/0",
+                SOURCE,
+                wasm("p", "source", "sessions", "null", "replace"),
+                SINK);
         checkRefused(
                 "FW0201", "unknown column `usr`", "/operations/0", SOURCE, process("p", "source", "sessions", "[\"usr\"]", ""), SINK);
         checkRefused(
