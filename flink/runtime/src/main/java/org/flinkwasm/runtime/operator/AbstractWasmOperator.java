@@ -381,12 +381,12 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
     /** The exception for items that the function refused. */
     private WasmFunctionException refused(Failures failures, B bundle) {
         String item = isOfRows(bundle) ? "row" : "timer";
-        return new WasmFunctionException(new Diagnostic(
+        Diagnostic diagnostic = new Diagnostic(
                         ErrorCode.of(failures.code(0)).orElse(ErrorCode.ROW_FAILED),
                         "the function `" + spec.function() + "` refused " + item + " " + failures.row(0) + ": " + failures.message(0))
                 .function(spec.function(), spec.component())
-                .row(failures.row(0))
-                .note(failures.count() + " of " + bundle.rows + " " + item + "s of the bundle were refused"));
+                .note(failures.count() + " of " + bundle.rows + " " + item + "s of the bundle were refused");
+        return new WasmFunctionException(isOfRows(bundle) ? diagnostic.row(failures.row(0)) : diagnostic);
     }
 
     /** The same failure, with the function and component named. Touches no state: any thread may call it. */
