@@ -208,7 +208,15 @@ impl Runner {
             .iter()
             .map(|failed| json!({ "row": failed.row, "code": failed.code, "error": failed.message }))
             .collect();
-        let wants = expected.as_array().map(Vec::as_slice).unwrap_or_default();
+        let input = &self.harness.function().input;
+        let wants = expected.as_array().into_iter().flatten().map(|want| {
+            let mut want = want.clone();
+            if let Some(row) = want.get_mut("row") {
+                *row = as_shown(input, row);
+            }
+            want
+        });
+        let wants: Vec<Value> = wants.collect();
         let fits_failure = |(want, got): (&Value, &Value)| {
             want.as_object().into_iter().flatten().all(|(name, value)| {
                 match (name.as_str(), value, &got[name]) {
