@@ -47,7 +47,7 @@ test-jvm: build guests
 	$(MVN) -f flink/pom.xml verify -Dflink.version=2.3.0
 
 # The sample functions as components, for the tests of the JVM side.
-GUESTS = all-types hostile identity large-order normalize-json order-lines tax
+GUESTS = all-states all-types count hostile identity large-order normalize-json order-lines session-detector tax
 guests: build
 	mkdir -p target/guests-components
 	for name in $(GUESTS); do \
@@ -60,13 +60,16 @@ lint:
 
 # ---- the rest -------------------------------------------------------------------------------------------------
 
+# What a function's author depends on by path: the SDK, and for tests the harness with what it needs.
+AUTHORS_CRATES = sdk sdk-macros harness diagnostic ir protocol
 install: build
 	mkdir -p $(PREFIX)/bin $(PREFIX)/share/flink-wasm/crates
 	install -m 755 target/release/flink-wasm target/release/flink-wasm-sidecar $(PREFIX)/bin/
 	install -m 644 $(RUNTIME_JAR) $(PREFIX)/share/flink-wasm/
-	rm -rf $(PREFIX)/share/flink-wasm/crates/sdk $(PREFIX)/share/flink-wasm/crates/sdk-macros $(PREFIX)/share/flink-wasm/wit
-	cp -r crates/sdk crates/sdk-macros $(PREFIX)/share/flink-wasm/crates/
+	rm -rf $(addprefix $(PREFIX)/share/flink-wasm/crates/,$(AUTHORS_CRATES)) $(PREFIX)/share/flink-wasm/wit
+	cp -r $(addprefix crates/,$(AUTHORS_CRATES)) $(PREFIX)/share/flink-wasm/crates/
 	cp -r wit $(PREFIX)/share/flink-wasm/
+	sed 's|^members = .*|members = ["crates/*"]|' Cargo.toml > $(PREFIX)/share/flink-wasm/Cargo.toml
 	@echo "installed into $(PREFIX); put $(PREFIX)/bin on your PATH, then: flink-wasm doctor"
 
 # BENCH="--quick" for a smoke check, BENCH="boundary start" for some; see benches/README.md.

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use flink_wasm_tests::{finish, run};
-use serde_json::Value;
+use flink_wasm_tests::{finish, root, run};
+use serde_json::{Value, json};
 use std::process::Command;
 
 /// Makes a function crate in `folder`, builds it with a target folder inside, and packs it.
@@ -58,6 +58,29 @@ fn what_is_wrong_on_the_command_line_is_told() {
         .fails(1, &["error[FW0601]", "127.0.0.1:1"]);
 }
 
+#[test]
+fn asynchronous_functions_are_refused_when_they_are_packed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let lift = root().join("crates/admission/tests/corpus/async-lift/input.wat");
+    let component = wat::parse_file(lift).expect("a component");
+    std::fs::write(folder.join("lookup.wasm"), component).expect("a file");
+    let mut job = json!({
+        "source": {"type": "file", "path": "orders.jsonl", "format": "json", "schema": "id BIGINT NOT NULL"},
+        "operations": [{"type": "map", "expression": "lookup(id)"}],
+        "sink": {"type": "console"},
+        "functions": {"lookup": {"component": "lookup.wasm"}},
+        "metadata": {"jobName": "orders"}
+    });
+    std::fs::write(folder.join("job.json"), job.to_string()).expect("a file");
+    run(folder, &["pack"]).fails(1, &["error[FW0303]", "lookup.wasm", "functions are synchronous"]);
+
+    job["operations"] = json!([{"type": "asyncFunction", "functionType": "http", "url": "http://rates/{id}"}]);
+    job["functions"] = json!({});
+    std::fs::write(folder.join("job.json"), job.to_string()).expect("a file");
+    run(folder, &["pack"]).fails(1, &["error[FW0103]", "job.json:1:", "asyncFunction", "docs/synchronous.md"]);
+}
+
 /// `cargo-component`, installed once into this project's cache folder.
 fn cargo_component() -> PathBuf {
     const VERSION: &str = "0.21.1";
@@ -91,7 +114,7 @@ fn cargo_component_builds_what_flink_wasm_takes() {
         std::env::var("PATH").unwrap_or_default()
     );
     let folder = tempfile::tempdir().expect("a folder");
-    for kind in ["map", "filter"] {
+    for kind in ["map", "filter", "process"] {
         run(folder.path(), &["new", kind_crate(kind), "--kind", kind, "--quiet"]).ok();
         let function = folder.path().join(kind_crate(kind));
         let mut build = cargo(&function);
@@ -106,5 +129,9 @@ fn cargo_component_builds_what_flink_wasm_takes() {
 }
 
 fn kind_crate(kind: &str) -> &'static str {
-    if kind == "map" { "enrich" } else { "keep" }
+    match kind {
+        "map" => "enrich",
+        "filter" => "keep",
+        _ => "visits",
+    }
 }

@@ -176,7 +176,13 @@ fn run_bundle(
     }
     let start = Instant::now();
     let is_keyed = session.instance.function().keyed().is_some();
-    let reply = session.instance.run(header.id, payload).map_err(|fault| End { fault, id: header.id })?;
+    let reply = match session.instance.run(header.id, payload) {
+        Ok(reply) => reply,
+        Err(fault) => {
+            keep_crash(shared, session);
+            return Err(End { fault, id: header.id });
+        }
+    };
     // The bundle was valid, so that its number of items stands where it belongs.
     let at = if is_keyed { ITEM_COUNT_AT } else { BUNDLE_HEADER_BYTES };
     let items = payload.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
@@ -187,9 +193,17 @@ fn run_bundle(
         start.elapsed(),
     );
     send(stream, reply)?;
+    keep_crash(shared, session);
     shared.metrics.limiters(session.instance.limiter_use());
     shared.metrics.failures(session.instance.failure_codes());
     Ok(())
+}
+
+/// Writes a capsule of the item at fault, if there is one and the sidecar is to.
+fn keep_crash(shared: &Shared, session: &mut Session<'_>) {
+    if let (Some(capsules), Some(crash)) = (&shared.capsules, session.instance.take_crash()) {
+        capsules.write(&session.open, session.instance.function(), crash);
+    }
 }
 
 /// The payload of the next frame, which must be of this type; `None` when the peer has gone.

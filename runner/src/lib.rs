@@ -10,6 +10,7 @@
 //! # }
 //! ```
 
+mod capsules;
 mod channel;
 mod connection;
 mod frames;

@@ -27,6 +27,9 @@ pub const BUFFER_STEP_BYTES: usize = 256 << 10;
 /// Bundles that may come while another one waits for list or map state. An operator has two in flight.
 pub const MAX_WAITING_BUNDLES: usize = 8;
 
+/// Crash capsules in their directory. A job that fails again and again writes the same one again and again; the first tell all.
+pub const MAX_CAPSULES: usize = 100;
+
 /// Health checks that may be open at the same time.
 pub const MAX_HEALTH_CONNECTIONS: usize = 16;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
-use flink_wasm_engine::{Engine, EngineConfig};
+use flink_wasm_engine::{Engine, EngineConfig, LimiterClock};
 use flink_wasm_protocol::limits::MAX_COMPONENT_BYTES;
 use flink_wasm_sidecar::{Config, Sidecar, limits};
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,6 +35,12 @@ struct Arguments {
     /// Bytes of memory that all connected functions together may reserve; a subtask that would go above it is refused.
     #[arg(long, env = "FLINK_WASM_SIDECAR_MEMORY_LIMIT")]
     memory_limit: Option<u64>,
+    /// Directory for crash capsules, of which `flink-wasm replay` runs a failed row or timer again. They hold user data: rows and state.
+    #[arg(long, env = "FLINK_WASM_SIDECAR_CAPSULE_DIR")]
+    capsule_dir: Option<PathBuf>,
+    /// Let rate limiters follow the processing time of the bundles instead of the time that passes: for tests.
+    #[arg(long)]
+    virtual_time: bool,
     /// Milliseconds that connections have to end by themselves after SIGTERM.
     #[arg(long, env = "FLINK_WASM_SIDECAR_DRAIN_MS", default_value_t = limits::DEFAULT_DRAIN_MS)]
     drain_ms: u64,
@@ -103,6 +109,11 @@ fn run(arguments: Arguments) -> Result<()> {
         health_addr: arguments.health_addr.0,
         max_connections: arguments.max_connections,
         memory_limit: arguments.memory_limit,
+        capsule_dir: arguments.capsule_dir,
+        limiter_clock: match arguments.virtual_time {
+            true => LimiterClock::ProcessingTime,
+            false => LimiterClock::Monotonic,
+        },
         drain: Duration::from_millis(arguments.drain_ms),
     };
     // One thread for signals, health and the acceptor; functions have threads of their own.

@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
-use flink_wasm_engine::{Engine, EngineConfig, RateLimiters};
+use flink_wasm_engine::{Engine, EngineConfig, LimiterClock, RateLimiters};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
 
+use crate::capsules::Capsules;
 use crate::connection;
 use crate::health;
 use crate::limits::{DEFAULT_DRAIN_MS, DEFAULT_MAX_CONNECTIONS, THREAD_STACK_BYTES};
@@ -35,6 +36,10 @@ pub struct Config {
     pub max_connections: usize,
     /// Bytes of linear memory that open functions together may reserve; no bound when it is `None`.
     pub memory_limit: Option<u64>,
+    /// Where crash capsules are written, if at all: they hold user data.
+    pub capsule_dir: Option<PathBuf>,
+    /// By what time rate limiters fill up.
+    pub limiter_clock: LimiterClock,
     /// Time that connections have to end by themselves when the sidecar stops.
     pub drain: Duration,
 }
@@ -49,6 +54,8 @@ impl Config {
             health_addr: None,
             max_connections: DEFAULT_MAX_CONNECTIONS,
             memory_limit: None,
+            capsule_dir: None,
+            limiter_clock: LimiterClock::default(),
             drain: Duration::from_millis(DEFAULT_DRAIN_MS),
         }
     }
@@ -59,6 +66,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limiters: RateLimiters,
+    pub(crate) capsules: Option<Capsules>,
     pub(crate) memory: MemoryBudget,
     streams: Mutex<Streams>,
     /// Told whenever a connection has ended.
@@ -103,7 +111,8 @@ impl Sidecar {
         let shared = Arc::new(Shared {
             engine,
             metrics: Arc::new(Metrics::new()),
-            limiters: RateLimiters::default(),
+            limiters: RateLimiters::new(config.limiter_clock),
+            capsules: config.capsule_dir.clone().map(Capsules::new).transpose()?,
             memory: MemoryBudget { limit: config.memory_limit, reserved: Mutex::default() },
             streams: Mutex::default(),
             ended: Notify::new(),

@@ -15,6 +15,8 @@ use crate::server::{Reservation, Shared};
 /// The function of a connection.
 pub(crate) struct Session<'s> {
     pub(crate) instance: Instance,
+    /// What was opened.
+    pub(crate) open: Open,
     /// Held for as long as the instance lives.
     _memory: Reservation<'s>,
 }
@@ -67,14 +69,19 @@ pub(crate) fn open<'s>(
     check_description(open, &loaded.function)?;
     let memory = shared.reserve(open.limits.memory_bytes)?;
     let rate_limiters = shared.limiters.connect(job_id, &open.rate_limiters)?;
-    let options = Options { limits: open.limits, on_error: open.on_error, rate_limiters };
+    let options = Options {
+        limits: open.limits,
+        on_error: open.on_error,
+        rate_limiters,
+        keep_crash: shared.capsules.is_some(),
+    };
     let instance = loaded.function.open_with(&open.parameters, options).map_err(|fault| fault.diagnostic)?;
     let opened = Opened {
         function: open.function.clone(),
         cached: loaded.cached,
         ready_micros: u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX),
     };
-    Ok((Session { instance, _memory: memory }, opened))
+    Ok((Session { instance, open: open.clone(), _memory: memory }, opened))
 }
 
 /// The job was planned against a description; the component must still have it.

@@ -4,6 +4,7 @@ mod common;
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -155,15 +156,20 @@ fn other_bytes_than_announced_are_refused() {
 #[test]
 fn what_may_not_enter_is_refused() {
     let server = Server::start(|_| {});
-    let module = b"\0asm\x01\0\0\0";
-    let mut client = server.connect();
-    client.hello();
-    let mut open = open_tax();
-    open["component"] = digest(module).into();
-    client.send_json(FrameType::Open, &open);
-    client.expect(FrameType::NeedComponent);
-    client.send(FrameType::Component, 0, module);
-    assert_eq!(client.error().diagnostic.code, Code::NotAComponent);
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/admission/tests/corpus");
+    let asynchronous = wat::parse_file(corpus.join("async-lift/input.wat")).unwrap();
+    for (component, code) in
+        [(b"\0asm\x01\0\0\0".to_vec(), Code::NotAComponent), (asynchronous, Code::AsyncComponent)]
+    {
+        let mut client = server.connect();
+        client.hello();
+        let mut open = open_tax();
+        open["component"] = digest(&component).into();
+        client.send_json(FrameType::Open, &open);
+        client.expect(FrameType::NeedComponent);
+        client.send(FrameType::Component, 0, &component);
+        assert_eq!(client.error().diagnostic.code, code);
+    }
 }
 
 #[test]

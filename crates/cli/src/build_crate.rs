@@ -17,13 +17,17 @@ const PROFILE: &[&str] = &[
     "profile.release.lto=true",
     "profile.release.codegen-units=1",
     "profile.release.panic=\"abort\"",
-    "profile.release.strip=\"debuginfo\"",
-    "profile.release.debug=false",
     "profile.release.incremental=false",
 ];
 
-/// Builds the crate in `folder` (or one `package` of a workspace) and returns the core module's path.
-pub fn build(folder: &Path, package: Option<&str>) -> Result<PathBuf> {
+/// Names of functions are enough for a backtrace.
+const WITHOUT_LINES: [&str; 2] = ["profile.release.strip=\"debuginfo\"", "profile.release.debug=false"];
+/// With files and lines.
+const WITH_LINES: [&str; 2] = ["profile.release.strip=false", "profile.release.debug=\"line-tables-only\""];
+
+/// Builds the crate in `folder` (or one `package` of a workspace) and returns the core module's path;
+/// `has_lines` keeps line tables.
+pub fn build(folder: &Path, package: Option<&str>, has_lines: bool) -> Result<PathBuf> {
     install_target()?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(folder).args(["build", "--release", "--lib", "--target", TARGET]);
@@ -31,7 +35,8 @@ pub fn build(folder: &Path, package: Option<&str>) -> Result<PathBuf> {
     if let Some(package) = package {
         cargo.args(["--package", package]);
     }
-    for setting in PROFILE {
+    let debug = if has_lines { WITH_LINES } else { WITHOUT_LINES };
+    for setting in PROFILE.iter().chain(&debug) {
         cargo.args(["--config", setting]);
     }
     // Set by the programs that call us in a build script or test; they would change the build.

@@ -13,6 +13,7 @@ mod explain;
 mod inspect;
 mod new;
 mod pack;
+mod replay;
 mod run;
 mod sidecar;
 mod status;
@@ -33,6 +34,7 @@ pub enum Command {
     New(new::Options),
     Build(build::Options),
     Test(test::Options),
+    Replay(replay::Options),
     Pack(pack::Options),
     Inspect(inspect::Options),
     Verify(verify::Options),
@@ -54,6 +56,7 @@ pub fn run(command: Command) -> Outcome {
         Command::New(options) => new::run(options),
         Command::Build(options) => build::run(options),
         Command::Test(options) => test::run(options),
+        Command::Replay(options) => replay::run(options),
         Command::Pack(options) => pack::run(options),
         Command::Inspect(options) => inspect::run(options),
         Command::Verify(options) => verify::run(options),

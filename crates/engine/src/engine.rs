@@ -12,7 +12,7 @@ use std::time::Duration;
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Inlining, WasmFeatures};
+use wasmtime::{Config, Inlining, WasmBacktraceDetails, WasmFeatures};
 
 use crate::cache::Cache;
 use crate::function::LoadedFunction;
@@ -211,6 +211,8 @@ fn wasmtime_config() -> Config {
     config.epoch_interruption(true);
     config.max_wasm_stack(MAX_WASM_STACK);
     config.wasm_backtrace_max_frames(Some(MAX_BACKTRACE_FRAMES));
+    // Of a component that was built with line tables; others have none, and cost nothing.
+    config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
     // Functions loop over rows; what is called in the loop should be in the loop. Costs some milliseconds once.
     config.compiler_inlining(Inlining::Yes);
     config

@@ -89,11 +89,7 @@ fn root_cause(error: &wasmtime::Error) -> String {
 
 /// The frames between panic machinery and the host, innermost first.
 fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
-    let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
-        Some(name) => clean(&format!("{:#}", rustc_demangle::demangle(name)), MAX_FRAME_NAME_BYTES),
-        None => format!("function {}", frame.func_index()),
-    };
-    let names: Vec<String> = backtrace.frames().iter().map(name).collect();
+    let names: Vec<String> = backtrace.frames().iter().flat_map(names).collect();
     let is_machinery = |name: &String| {
         [
             "std::",
@@ -110,4 +106,20 @@ fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
     };
     let start = names.iter().position(|name| !is_machinery(name)).unwrap_or(0);
     names[start..].iter().enumerate().map(|(index, name)| format!("{index}: {name}")).collect()
+}
+
+/// A frame's function, and those that were inlined into it if the component has line tables.
+fn names(frame: &wasmtime::FrameInfo) -> Vec<String> {
+    let shown = |name: &str| clean(&format!("{:#}", rustc_demangle::demangle(name)), MAX_FRAME_NAME_BYTES);
+    let own = match frame.func_name() {
+        Some(name) => shown(name),
+        None => format!("function {}", frame.func_index()),
+    };
+    let inlined = frame.symbols().iter().filter_map(|symbol| {
+        let name = symbol.name().map_or_else(|| own.clone(), shown);
+        let place = clean(&format!("{}:{}", symbol.file()?, symbol.line()?), MAX_FRAME_NAME_BYTES);
+        Some(format!("{name} at {place}"))
+    });
+    let inlined: Vec<String> = inlined.collect();
+    if inlined.is_empty() { vec![own] } else { inlined }
 }

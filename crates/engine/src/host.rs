@@ -179,7 +179,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> Result<Linker<HostState>> {
         |mut store: StoreContextMut<'_, HostState>, (limiter, permits): (WasmStr, u32)| {
             let limiter = clean(&limiter.to_str(&store)?, MAX_LIMITER_NAME_BYTES);
             let state = store.data_mut();
-            let answer = state.requests.try_acquire(&limiter, permits);
+            let answer = state.requests.try_acquire(&limiter, permits, state.processing_time_ms);
             Ok((answer.map_err(|fault| stop(state, fault))?,))
         },
     )?;

@@ -8,6 +8,7 @@ use flink_wasm_protocol::handshake::{ErrorPolicy, FunctionKind, OnError};
 use flink_wasm_protocol::reply::{ReplyWriter, Trailer};
 
 use crate::abi::RowFailure;
+use crate::crash::Crash;
 use crate::elements::ElementSource;
 use crate::fault::Fault;
 use crate::function::LoadedFunction;
@@ -33,6 +34,7 @@ pub struct Instance {
     peak_memory_bytes: usize,
     limiter_use: Vec<LimiterUse>,
     failure_codes: Vec<Code>,
+    pub(crate) crash: Option<Box<Crash>>,
 }
 
 /// An item that does not come to anything.
@@ -75,6 +77,7 @@ impl Instance {
             peak_memory_bytes: 0,
             limiter_use: Vec::new(),
             failure_codes: Vec::new(),
+            crash: None,
         })
     }
 
@@ -242,6 +245,9 @@ impl Instance {
             }
         };
         let item = locate(self, work, items, &diagnostic);
+        if let Some(item) = item {
+            self.keep_crash(work, chosen, item, &diagnostic);
+        }
         match item {
             Some(item) if self.options.on_error.policy != ErrorPolicy::Fail => {
                 self.renew()?;
@@ -256,7 +262,7 @@ impl Instance {
     }
 
     /// A fresh guest, with what outlives the old one.
-    fn renew(&mut self) -> std::result::Result<(), Fault> {
+    pub(crate) fn renew(&mut self) -> std::result::Result<(), Fault> {
         let mut guest = Guest::open(&self.function, &self.parameters, self.options.limits)?;
         if let Some(old) = &mut self.guest {
             let (old, new) = (old.store.data_mut(), guest.store.data_mut());

@@ -10,6 +10,7 @@
 
 mod abi;
 mod cache;
+mod crash;
 mod description;
 mod effects;
 mod elements;
@@ -29,6 +30,7 @@ mod slots;
 mod text;
 mod work;
 
+pub use crash::{Crash, CrashedItem, Held};
 pub use description::{Description, Field, Parameter, SideOutput};
 pub use elements::{ElementSource, Elements};
 pub use engine::{Engine, EngineConfig, Loaded};
@@ -37,4 +39,4 @@ pub use flink_wasm_protocol::handshake::{ErrorPolicy, FunctionKind, Limits, OnEr
 pub use function::LoadedFunction;
 pub use instance::Instance;
 pub use options::Options;
-pub use rate::{FunctionLimiters, LimiterUse, RateLimiters};
+pub use rate::{FunctionLimiters, LimiterClock, LimiterUse, RateLimiters};

@@ -15,6 +15,9 @@ pub struct Options {
     pub on_error: OnError,
     /// The rate limiters that the function may ask.
     pub rate_limiters: FunctionLimiters,
+    /// Whether an item at fault is kept with what its function could see, for [`Instance::take_crash`](crate::Instance::take_crash).
+    /// It costs two more runs of the items before it.
+    pub keep_crash: bool,
 }
 
 impl Options {

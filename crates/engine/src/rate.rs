@@ -1,8 +1,8 @@
 //! Rate limiters: token buckets that the connections of a job share, and the answers that a bundle got from them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
 use flink_wasm_protocol::handshake::RateLimiter;
@@ -11,15 +11,38 @@ use flink_wasm_protocol::limits::{MAX_RATE_LIMITERS, MAX_TIERS};
 /// Requests for permits in one bundle. Their answers are kept, so that a bundle that is run again gets them again.
 const MAX_REQUESTS: usize = 1 << 20;
 
+/// By what time permits come back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LimiterClock {
+    /// Time that passes.
+    #[default]
+    Monotonic,
+    /// The processing time of the bundles, which a test moves.
+    ProcessingTime,
+}
+
+impl LimiterClock {
+    /// Only differences count.
+    fn now(self, processing_time_ms: i64) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match self {
+            Self::Monotonic => START.elapsed(),
+            Self::ProcessingTime => Duration::from_millis(processing_time_ms.try_into().unwrap_or(0)),
+        }
+    }
+}
+
 /// The limiters of a sidecar, by job and name. One goes with the last connection that uses it.
 #[derive(Clone, Debug, Default)]
 pub struct RateLimiters {
+    clock: LimiterClock,
     shared: Arc<Mutex<HashMap<(String, String), Weak<Limiter>>>>,
 }
 
 /// The limiters that one function may ask.
 #[derive(Clone, Debug, Default)]
 pub struct FunctionLimiters {
+    clock: LimiterClock,
     limiters: Arc<[Arc<Limiter>]>,
 }
 
@@ -35,10 +58,15 @@ struct Bucket {
     rate: f64,
     burst: f64,
     level: f64,
-    filled_at: Instant,
+    filled_at: Duration,
 }
 
 impl RateLimiters {
+    /// None yet. `default()` has those that follow the time that passes.
+    pub fn new(clock: LimiterClock) -> Self {
+        Self { clock, ..Self::default() }
+    }
+
     /// The limiters that a connection of a job declares. FW0503 when they make no sense, or another function of the job has declared a
     /// shared one in another way.
     pub fn connect(&self, job_id: &str, declared: &[RateLimiter]) -> Result<FunctionLimiters> {
@@ -66,7 +94,7 @@ impl RateLimiters {
             }
             limiters.push(if limiter.shared { self.share(job_id, limiter)? } else { Limiter::new(limiter) });
         }
-        Ok(FunctionLimiters { limiters: limiters.into() })
+        Ok(FunctionLimiters { clock: self.clock, limiters: limiters.into() })
     }
 
     fn share(&self, job_id: &str, declared: &RateLimiter) -> Result<Arc<Limiter>> {
@@ -91,12 +119,12 @@ impl RateLimiters {
 
 impl Limiter {
     fn new(declared: &RateLimiter) -> Arc<Self> {
-        let now = Instant::now();
         let bucket = |(rate, burst): (f64, u32)| Bucket {
             rate,
             burst: f64::from(burst),
             level: f64::from(burst),
-            filled_at: now,
+            // It is full, so how long it has been filling up does not matter.
+            filled_at: Duration::ZERO,
         };
         let tiers = declared.tiers.iter().map(|tier| (tier.rate, tier.burst));
         let buckets = std::iter::once((declared.rate, declared.burst)).chain(tiers).map(bucket).collect();
@@ -104,17 +132,20 @@ impl Limiter {
     }
 
     /// Takes the permits from every bucket, or from none.
-    fn try_acquire(&self, permits: u32, now: Instant) -> bool {
+    fn try_acquire(&self, permits: u32, now: Duration) -> bool {
         let mut buckets = lock(&self.buckets);
-        for bucket in buckets.iter_mut() {
-            let seconds = now.saturating_duration_since(bucket.filled_at).as_secs_f64();
-            bucket.level = (bucket.level + seconds * bucket.rate).min(bucket.burst);
-            bucket.filled_at = bucket.filled_at.max(now);
-        }
+        let level = |bucket: &Bucket| {
+            let seconds = now.saturating_sub(bucket.filled_at).as_secs_f64();
+            (bucket.level + seconds * bucket.rate).min(bucket.burst)
+        };
         let permits = f64::from(permits);
-        let is_granted = buckets.iter().all(|bucket| bucket.level >= permits);
-        if is_granted {
-            buckets.iter_mut().for_each(|bucket| bucket.level -= permits);
+        let is_granted = buckets.iter().all(|bucket| level(bucket) >= permits);
+        // A refusal changes nothing, so that it does not matter how often one asks.
+        if is_granted && permits > 0.0 {
+            for bucket in buckets.iter_mut() {
+                bucket.level = level(bucket) - permits;
+                bucket.filled_at = bucket.filled_at.max(now);
+            }
         }
         is_granted
     }
@@ -178,7 +209,7 @@ impl Requests {
     }
 
     /// FW0513 for an unknown limiter, FW0510 for too many requests.
-    pub(crate) fn try_acquire(&mut self, name: &str, permits: u32) -> Result<bool> {
+    pub(crate) fn try_acquire(&mut self, name: &str, permits: u32, processing_time_ms: i64) -> Result<bool> {
         let known = self.limiters.limiters.iter().position(|limiter| limiter.declared.name == name);
         let Some(limiter) = known else {
             return Err(Diagnostic::new(
@@ -202,7 +233,8 @@ impl Requests {
                 format!("the function asked for permits more than {MAX_REQUESTS} times in one bundle"),
             ));
         }
-        let is_granted = self.limiters.limiters[limiter].try_acquire(permits, Instant::now());
+        let now = self.limiters.clock.now(processing_time_ms);
+        let is_granted = self.limiters.limiters[limiter].try_acquire(permits, now);
         self.answers.push(Answer { limiter, permits, is_granted });
         self.at += 1;
         Ok(is_granted)
@@ -254,8 +286,6 @@ impl Requests {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use flink_wasm_protocol::handshake::Tier;
 
     use super::*;
@@ -268,7 +298,7 @@ mod tests {
     #[test]
     fn a_bucket_starts_full_and_fills_with_time() {
         let limiter = Limiter::new(&declared(10.0, 5, &[]));
-        let start = Instant::now() + Duration::from_secs(1);
+        let start = Duration::from_secs(1);
         assert!(limiter.try_acquire(0, start));
         assert!(!limiter.try_acquire(6, start), "more than the burst");
         assert!(limiter.try_acquire(5, start));
@@ -284,7 +314,7 @@ mod tests {
     #[test]
     fn all_tiers_grant_or_none_loses_permits() {
         let limiter = Limiter::new(&declared(1.0, 10, &[(1.0, 3)]));
-        let now = Instant::now();
+        let now = Duration::from_secs(1);
         assert!(!limiter.try_acquire(4, now));
         assert!(limiter.try_acquire(3, now));
         assert!(!limiter.try_acquire(1, now));
@@ -298,7 +328,7 @@ mod tests {
     fn connections_of_a_job_share_until_the_last_has_gone() {
         let registry = RateLimiters::default();
         let slow = [declared(1e-6, 2, &[])];
-        let take = |limiters: &FunctionLimiters| limiters.limiters[0].try_acquire(1, Instant::now());
+        let take = |limiters: &FunctionLimiters| limiters.limiters[0].try_acquire(1, limiters.clock.now(0));
         let one = registry.connect("job", &slow).unwrap();
         let two = registry.connect("job", &slow).unwrap();
         let other = registry.connect("other job", &slow).unwrap();
@@ -338,7 +368,7 @@ mod tests {
     fn requests_that_are_run_again_get_the_same_answers() {
         let registry = RateLimiters::default();
         let mut requests = Requests::new(registry.connect("job", &[declared(1e-6, 3, &[])]).unwrap());
-        let mut ask = |requests: &mut Requests| requests.try_acquire("api", 2).unwrap();
+        let mut ask = |requests: &mut Requests| requests.try_acquire("api", 2, 0).unwrap();
         assert_eq!([ask(&mut requests), ask(&mut requests)], [true, false]);
         requests.rewind();
         assert_eq!([ask(&mut requests), ask(&mut requests)], [true, false]);
@@ -347,6 +377,17 @@ mod tests {
         assert_eq!([ask(&mut requests), ask(&mut requests)], [true, false]);
         let used = LimiterUse { name: "api".into(), granted: 2, refused: 2 };
         assert_eq!(requests.finish(), [used]);
-        assert_eq!(requests.try_acquire("none", 1).unwrap_err().code, Code::UnknownLimiter);
+        assert_eq!(requests.try_acquire("none", 1, 0).unwrap_err().code, Code::UnknownLimiter);
+    }
+
+    #[test]
+    fn permits_come_back_by_the_time_of_the_bundles() {
+        let registry = RateLimiters::new(LimiterClock::ProcessingTime);
+        let mut requests = Requests::new(registry.connect("job", &[declared(10.0, 2, &[])]).unwrap());
+        for (now_ms, is_granted) in
+            [(i64::MIN, true), (0, true), (0, false), (99, false), (100, true), (100, false), (60_000, true)]
+        {
+            assert_eq!(requests.try_acquire("api", 1, now_ms).unwrap(), is_granted, "{now_ms}");
+        }
     }
 }

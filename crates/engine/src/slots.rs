@@ -1,6 +1,7 @@
 //! Values of keys that the operator need not send again: they stay here for as long as it wants.
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
+use flink_wasm_protocol::batch::bit;
 use flink_wasm_protocol::keyed::KeyedBundle;
 
 use crate::effects::ValueChange;
@@ -26,6 +27,12 @@ pub(crate) struct ValueColumn {
 impl ValueColumn {
     pub(crate) fn validity(&self) -> Option<&[u8]> {
         (!self.validity.is_empty()).then_some(&self.validity)
+    }
+
+    /// The value of a key.
+    pub(crate) fn bytes(&self, key: usize) -> Option<&[u8]> {
+        let is_null = self.validity().is_some_and(|validity| !bit(validity, key));
+        (!is_null).then(|| &self.data[self.offsets[key] as usize..self.offsets[key + 1] as usize])
     }
 }
 

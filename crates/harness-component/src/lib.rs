@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
-use flink_wasm_engine::{ElementSource, Instance, LoadedFunction, Options, RateLimiters};
+use flink_wasm_engine::{ElementSource, Instance, LimiterClock, LoadedFunction, Options, RateLimiters};
 use flink_wasm_harness::{Elements, Executor, Fault};
 use flink_wasm_protocol::frame::HEADER_BYTES;
 use flink_wasm_protocol::handshake::Open;
@@ -25,9 +25,10 @@ impl Component {
 
 impl Executor for Component {
     fn open(&mut self, open: &Open) -> Result<()> {
-        // Full buckets, as after a restart of the sidecar.
-        let rate_limiters = RateLimiters::default().connect("", &open.rate_limiters)?;
-        let options = Options { limits: open.limits, on_error: open.on_error, rate_limiters };
+        let rate_limiters =
+            RateLimiters::new(LimiterClock::ProcessingTime).connect("", &open.rate_limiters)?;
+        let options =
+            Options { limits: open.limits, on_error: open.on_error, rate_limiters, keep_crash: false };
         let opened = self.function.open_with(&open.parameters, options);
         self.instance = Some(opened.map_err(|fault| fault.diagnostic)?);
         Ok(())

@@ -13,6 +13,7 @@ mod executor;
 mod function;
 mod harness;
 mod native;
+mod programs;
 pub mod scenario;
 mod sidecar;
 mod snapshot;
@@ -22,7 +23,8 @@ mod values;
 
 pub use compare::fits;
 pub use executor::{Elements, Executor, Fault};
+pub use flink_wasm_diagnostic::{Diagnostic, Result};
 pub use function::{DEFAULT_BUNDLE_ROWS, Function, MAIN_OUTPUT, Settings, SideOutput};
 pub use harness::{Failed, Harness, MAX_TIMER_ROUNDS, OutputRow, TimersOfKey};
 pub use native::Native;
-pub use sidecar::{PROGRAM_VARIABLE, Sidecar};
+pub use sidecar::{PROGRAM_VARIABLE, SIDECAR_VARIABLE, Sidecar};

@@ -21,10 +21,12 @@ use crate::function::{Function, SideOutput};
 use columns::{bytes_column, to_native};
 use effects::Attempt;
 use elements::{Shared, Source};
+use limiters::Limiters;
 
 mod columns;
 mod effects;
 mod elements;
+mod limiters;
 
 /// Runs a function natively.
 pub struct Native<F: ProcessFunction> {
@@ -37,6 +39,7 @@ struct Running<F: ProcessFunction> {
     open: Open,
     schema: KeyedSchema,
     outputs: Vec<Schema>,
+    limiters: Limiters,
 }
 
 /// An item that does not come to anything.
@@ -120,7 +123,8 @@ impl<F: ProcessFunction> Native<F> {
         let mut retried = vec![0; bundle.item_count()];
         loop {
             let failed = match self.attempt(running, bundle, &chosen) {
-                Ok(attempt) => {
+                Ok((attempt, context)) => {
+                    running.limiters.charge(bundle.processing_time_ms, &context);
                     failures.sort_by_key(|failed| failed.item);
                     return Ok((attempt, failures));
                 }
@@ -171,17 +175,18 @@ impl<F: ProcessFunction> Native<F> {
         Ok(chosen[bad - 1])
     }
 
-    /// Runs some items from the state before the bundle.
+    /// Runs some items from the state before the bundle. The context tells what they took from rate limiters.
     fn attempt(
         &self,
         running: &mut Running<F>,
         bundle: &KeyedBundle<'_>,
         chosen: &[usize],
-    ) -> std::result::Result<Attempt, Stop> {
+    ) -> std::result::Result<(Attempt, TestContext), Stop> {
         let schema = &running.schema;
         let context = TestContext::new();
         context.set_processing_time(bundle.processing_time_ms);
         context.set_watermark(bundle.watermark_ms);
+        running.limiters.grant(bundle.processing_time_ms, &context);
         let values = bundle.values.columns().iter();
         let keyed = Keyed {
             keys: chosen.iter().map(|item| bundle.keys[*item]).collect(),
@@ -214,7 +219,7 @@ impl<F: ProcessFunction> Native<F> {
         match ran {
             Ok(Ok(())) => {
                 attempt.told(&context);
-                Ok(attempt)
+                Ok((attempt, context))
             }
             Ok(Err(failure)) => Err(Stop::Refused(failure)),
             Err(panic) => {
@@ -233,6 +238,7 @@ impl<F: ProcessFunction> Executor for Native<F> {
             processor: self.processor(open)?,
             schema: KeyedSchema::new(Schema::parse(&open.input)?, Schema::parse(&open.key)?, value_states)?,
             outputs: outputs.map(|types| Schema::parse(types)).collect::<Result<_>>()?,
+            limiters: Limiters::new(&open.rate_limiters),
             open: open.clone(),
         });
         Ok(())

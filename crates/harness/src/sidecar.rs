@@ -12,14 +12,18 @@ use flink_wasm_protocol::handshake::{ErrorFrame, Hello, Open, VersionRange, deco
 use flink_wasm_protocol::keyed::bytes_schema;
 use flink_wasm_protocol::state::{StateGet, StateQuestion};
 use flink_wasm_protocol::{BatchWriter, Cell};
+use serde::Deserialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::executor::{Elements, Executor, Fault};
+use crate::function::Function;
+use crate::programs;
 
-/// The sidecar's program, as it is installed.
-const PROGRAM: &str = "flink-wasm-sidecar";
-/// Environment variable that names another.
-pub const PROGRAM_VARIABLE: &str = "FLINK_WASM_SIDECAR";
+/// Environment variable that names another sidecar's program.
+pub const SIDECAR_VARIABLE: &str = "FLINK_WASM_SIDECAR";
+/// Environment variable that names another `flink-wasm`.
+pub const PROGRAM_VARIABLE: &str = "FLINK_WASM";
 
 /// Runs a component in a sidecar that it starts, and ends with itself.
 pub struct Sidecar {
@@ -30,17 +34,41 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
-    /// Starts `flink-wasm-sidecar`: what `FLINK_WASM_SIDECAR` names, or the one on the PATH. The component is what `flink-wasm build` made.
+    /// Builds the function crate in `folder` with `flink-wasm build`, and starts a sidecar for its component.
     ///
-    /// FW0002 when the component can't be read, FW0501 when the sidecar does not start.
-    pub fn start(component: &Path) -> Result<Self> {
-        let program =
-            std::env::var_os(PROGRAM_VARIABLE).map_or_else(|| PathBuf::from(PROGRAM), PathBuf::from);
-        Self::start_program(&program, component)
+    /// The program is what `FLINK_WASM` names, else that of the installation or build tree to which this crate belongs, else the one on
+    /// the PATH. FW0003 when it can't be started, FW0004 when the crate does not build; and what [`Sidecar::start`] ends with.
+    pub fn build(folder: &Path) -> Result<(Function, Self)> {
+        let program = programs::find(PROGRAM_VARIABLE, "flink-wasm");
+        let built =
+            Command::new(&program).arg("--json").arg("build").arg(folder).output().map_err(|error| {
+                Diagnostic::new(Code::ToolMissing, format!("flink-wasm can't be started: {error}"))
+                    .file(program.display().to_string())
+                    .help(format!("install it, or let {PROGRAM_VARIABLE} name it"))
+            })?;
+        if !built.status.success() {
+            return Err(Diagnostic::new(Code::BuildFailed, "the function crate does not build")
+                .file(folder.join("Cargo.toml").display().to_string())
+                .note(String::from_utf8_lossy(&built.stderr).into_owned()));
+        }
+        /// What `flink-wasm build --json` prints.
+        #[derive(Deserialize)]
+        struct Built {
+            path: PathBuf,
+            function: Value,
+        }
+        let Built { path, function } = serde_json::from_slice(&built.stdout).map_err(|error| {
+            Diagnostic::new(Code::Internal, format!("`flink-wasm build` has printed something else: {error}"))
+        })?;
+        Ok((Function::from_descriptor(&function)?, Self::start(&path, None)?))
     }
 
-    /// As [`Sidecar::start`], with this program.
-    pub fn start_program(program: &Path, component: &Path) -> Result<Self> {
+    /// Starts a sidecar for a component, which `flink-wasm build` made; it writes crash capsules into `capsule_dir`.
+    ///
+    /// The program is what `FLINK_WASM_SIDECAR` names, else that of the installation or build tree to which this crate belongs, else the
+    /// one on the PATH. FW0002 when the component can't be read, FW0501 when the sidecar does not start.
+    pub fn start(component: &Path, capsule_dir: Option<&Path>) -> Result<Self> {
+        let program = programs::find(SIDECAR_VARIABLE, "flink-wasm-sidecar");
         let component = std::fs::read(component).map_err(|error| {
             Diagnostic::new(Code::Io, format!("can't read the component: {error}"))
                 .file(component.display().to_string())
@@ -49,20 +77,24 @@ impl Sidecar {
         let failed = |what: String| {
             Diagnostic::new(Code::SidecarUnreachable, what)
                 .file(program.display().to_string())
-                .help(format!("install flink-wasm, or let {PROGRAM_VARIABLE} name the sidecar"))
+                .help(format!("install flink-wasm, or let {SIDECAR_VARIABLE} name the sidecar"))
         };
         // Short, because the path of a unix socket holds at most 107 bytes.
         let folder = tempfile::Builder::new().prefix("flink-wasm-").tempdir();
         let folder = folder.map_err(|error| failed(error.to_string()))?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(&program);
+        command
             .arg("--socket")
             .arg(folder.path().join("sidecar.sock"))
-            .args(["--health-addr", "none"])
+            .args(["--health-addr", "none", "--virtual-time"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| failed(format!("the sidecar can't be started: {error}")))?;
+            .stderr(Stdio::null());
+        if let Some(folder) = capsule_dir {
+            command.arg("--capsule-dir").arg(folder);
+        }
+        let mut child =
+            command.spawn().map_err(|error| failed(format!("the sidecar can't be started: {error}")))?;
         let mut ready = String::new();
         let read = child.stdout.take().map(|stdout| BufReader::new(stdout).read_line(&mut ready));
         let sidecar = Self { component, child, folder, stream: None };

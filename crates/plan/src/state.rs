@@ -21,7 +21,7 @@ pub struct OperatorState {
     pub states: Vec<State>,
 }
 
-/// The operators with state by uid.
+/// The operators with state by uid; those of a savepoint that the bundle does not have by operator id.
 pub type OperatorStates = BTreeMap<String, OperatorState>;
 
 impl Plan {
@@ -72,8 +72,9 @@ pub fn compatibility(
         match new.get(uid) {
             Some(new) => compare(uid, old, new, &mut found),
             None if allow_non_restored_state => found.notes.push(format!(
-                "the state of function `{}` (uid `{uid}`) is given up: nothing in the bundle has its uid",
-                old.function
+                "the state of function `{}` ({}) is given up: nothing in the bundle goes on with it",
+                old.function,
+                label(uid)
             )),
             None => found.problems.push(missing(uid, old, new)),
         }
@@ -156,19 +157,36 @@ fn missing(uid: &str, old: &OperatorState, new: &OperatorStates) -> Diagnostic {
     let problem = Diagnostic::new(
         Code::StateIncompatible,
         format!(
-            "the bundle has nothing that goes on with the state of function `{}` (uid `{uid}`)",
-            old.function
+            "the bundle has nothing that goes on with the state of function `{}` ({})",
+            old.function,
+            label(uid)
         ),
     )
     .note(has);
     let same = new.iter().find(|(_, new)| new.function == old.function).map(|(uid, _)| uid.as_str());
     let uids: Vec<&str> = new.keys().map(String::as_str).collect();
     match same.or_else(|| nearest(uid, uids.iter().copied())) {
-        Some(near) => problem.help(format!(
-            "give the operation with the uid `{near}` the `uid` `{uid}`, or give the state up with `--allow-non-restored-state`"
-        )),
+        Some(near) => {
+            let back = if is_operator_id(uid) {
+                "its old `uid` back".to_owned()
+            } else {
+                format!("the `uid` `{uid}`")
+            };
+            problem.help(format!(
+                "give the operation with the uid `{near}` {back}, or give the state up with `--allow-non-restored-state`"
+            ))
+        }
         None => problem.help("give it up with `--allow-non-restored-state`"),
     }
+}
+
+/// A savepoint does not tell the uid of an operator that the bundle does not have.
+fn label(uid: &str) -> String {
+    if is_operator_id(uid) { format!("operator {uid}") } else { format!("uid `{uid}`") }
+}
+
+fn is_operator_id(uid: &str) -> bool {
+    uid.len() == 32 && uid.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn described(state: &State) -> String {
@@ -285,12 +303,23 @@ mod tests {
     }
 
     #[test]
+    fn a_savepoint_does_not_tell_uids() {
+        let old = states(&["b71731f1c0df9c3076c4a455334d0ad6 count(BIGINT): count=value v1:i64"]);
+        let found = compatibility(&old, &states(&["other count(BIGINT): count=value v1:i64"]), false);
+        let text = found.problems[0].to_string();
+        assert!(text.contains("function `count` (operator b71731f1c0df9c3076c4a455334d0ad6)"), "{text}");
+        assert!(text.contains("give the operation with the uid `other` its old `uid` back"), "{text}");
+    }
+
+    #[test]
     fn state_is_given_up_when_its_user_says_so() {
         let found = compatibility(&states(OLD), &states(&[]), true);
         assert_eq!(found.problems, []);
         assert_eq!(
             found.notes,
-            ["the state of function `count` (uid `count`) is given up: nothing in the bundle has its uid"]
+            [
+                "the state of function `count` (uid `count`) is given up: nothing in the bundle goes on with it"
+            ]
         );
     }
 }

@@ -62,6 +62,11 @@ impl TestContext {
         self.context.memory.borrow_mut().permits.insert(limiter.into(), permits);
     }
 
+    /// What is left of a rate limiter's permits.
+    pub fn permits(&self, limiter: &str) -> Option<u32> {
+        self.context.memory.borrow().permits.get(limiter).copied()
+    }
+
     /// The lines that were logged.
     pub fn logs(&self) -> Vec<(Level, String)> {
         self.context.memory.borrow().logs.clone()

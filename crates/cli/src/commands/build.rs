@@ -17,10 +17,13 @@ pub struct Options {
     /// Package of a workspace.
     #[arg(long, short)]
     package: Option<String>,
+    /// Keep line tables, so that backtraces name file and line. The component is larger and has another digest.
+    #[arg(long)]
+    debug: bool,
 }
 
 pub fn run(options: Options) -> Outcome {
-    let module = build_crate::build(&options.folder, options.package.as_deref())?;
+    let module = build_crate::build(&options.folder, options.package.as_deref(), options.debug)?;
     let component = component::load_file(&module)?;
     let path = component::save(&component, &module)?;
     let function = &component.descriptor;

@@ -10,6 +10,8 @@ use crate::executor::Executor;
 use crate::function::{Function, Settings};
 use crate::harness::{Harness, OutputRow};
 use flink_wasm_protocol::reply::LogLine;
+use flink_wasm_protocol::schema::RowField;
+use flink_wasm_protocol::{BatchView, json};
 
 /// What became of a scenario.
 #[derive(Clone, Debug, PartialEq)]
@@ -181,11 +183,12 @@ impl Runner {
     /// Compares all outputs: one that is not named has no rows.
     fn expect(&mut self, pointer: &str, expected: &[(String, Value)]) -> Result<()> {
         let names: Vec<String> = self.harness.function().output_names().map(str::to_owned).collect();
-        for name in names {
+        for (index, name) in names.into_iter().enumerate() {
             let rows = self.harness.output(&name)?;
-            let none = json!([]);
-            let expected = expected.iter().find(|(known, _)| *known == name).map_or(&none, |(_, rows)| rows);
-            let wants = expected.as_array().map(Vec::as_slice).unwrap_or_default();
+            let fields = self.harness.function().output_fields(index);
+            let expected = expected.iter().find(|(known, _)| *known == name);
+            let wants = expected.and_then(|(_, rows)| rows.as_array()).map(Vec::as_slice).unwrap_or_default();
+            let wants: Vec<Value> = wants.iter().map(|want| as_shown(fields, want)).collect();
             let is_about_time = wants.iter().any(|want| want.get(TIMESTAMP).is_some());
             let got: Vec<Value> = rows.iter().map(|row| shown(row, is_about_time)).collect();
             let is_same = wants.len() == rows.len()
@@ -193,7 +196,7 @@ impl Runner {
                     fits(want, if want.get(TIMESTAMP).is_some() { got } else { &row.row })
                 });
             if !is_same {
-                self.push(pointer, &name, expected.clone(), Value::Array(got));
+                self.push(pointer, &name, Value::Array(wants), Value::Array(got));
             }
         }
         Ok(())
@@ -205,7 +208,15 @@ impl Runner {
             .iter()
             .map(|failed| json!({ "row": failed.row, "code": failed.code, "error": failed.message }))
             .collect();
-        let wants = expected.as_array().map(Vec::as_slice).unwrap_or_default();
+        let input = &self.harness.function().input;
+        let wants = expected.as_array().into_iter().flatten().map(|want| {
+            let mut want = want.clone();
+            if let Some(row) = want.get_mut("row") {
+                *row = as_shown(input, row);
+            }
+            want
+        });
+        let wants: Vec<Value> = wants.collect();
         let fits_failure = |(want, got): (&Value, &Value)| {
             want.as_object().into_iter().flatten().all(|(name, value)| {
                 match (name.as_str(), value, &got[name]) {
@@ -238,6 +249,24 @@ impl Runner {
             got,
         });
     }
+}
+
+/// A row that is expected, with its cells as those that come are shown: `"4.50"` for a decimal is 4.5.
+fn as_shown(fields: &[RowField], row: &Value) -> Value {
+    let Value::Object(cells) = row else { return row.clone() };
+    let shown = |(name, value): (&String, &Value)| {
+        let field = fields.iter().find(|field| field.name == *name);
+        // What is no value of the column stays as it is written, and differs.
+        let read = field.and_then(|field| {
+            let fields = std::slice::from_ref(field);
+            let batch = json::rows_to_batch(fields, &[json!({ name: value })]).ok()?;
+            let batch = BatchView::parse(&json::schema_of(fields).ok()?, &batch)
+                .map(|batch| json::batch_to_rows(fields, &batch));
+            Some(batch.ok()?.ok()?.first()?[name].clone())
+        });
+        (name.clone(), read.unwrap_or_else(|| value.clone()))
+    };
+    Value::Object(cells.iter().map(shown).collect())
 }
 
 /// An output row, with its timestamp where that matters.

@@ -6,7 +6,7 @@ use flink_wasm_protocol::{Cell, DataType, LogicalType, json};
 use serde_json::{Map, Number, Value};
 
 use super::map_to_json;
-use super::schema::{Sql, Type};
+use super::schema::{Fields, Sql, Type};
 
 type Decoded<T> = Result<T, String>;
 
@@ -96,6 +96,18 @@ impl<'a> Reader<'a> {
                 let fields = fields.iter().map(|(name, inner)| Ok((name.clone(), self.value(inner)?)));
                 Value::Object(fields.collect::<Decoded<Map<_, _>>>()?)
             }
+            Type::Enum(variants) => {
+                let [number] = self.array()?;
+                let variant = variants.get(usize::from(number));
+                let (name, fields) =
+                    variant.ok_or_else(|| format!("variant {number} of {}", variants.len()))?;
+                match fields {
+                    Fields::None => Value::String(name.clone()),
+                    Fields::Some(fields) => {
+                        Value::Object(Map::from_iter([(name.clone(), self.value(fields)?)]))
+                    }
+                }
+            }
         })
     }
 
@@ -137,5 +149,90 @@ fn float(value: f64) -> Value {
     match Number::from_f64(value) {
         Some(number) => Value::Number(number),
         None => Value::String(value.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use flink_wasm::StateValue;
+    use flink_wasm::state::schema_of;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(StateValue)]
+    struct Visit {
+        page: String,
+        millis: Option<i64>,
+    }
+
+    #[derive(StateValue)]
+    enum Step {
+        Idle,
+        At { x: f64 },
+        Pair(i64, bool),
+    }
+
+    /// What the SDK has encoded, as it is shown.
+    #[track_caller]
+    fn check<T: StateValue>(value: T, shown: Value) {
+        let schema = schema_of::<T>();
+        let data_type = Type::parse(&schema).unwrap_or_else(|| panic!("{schema} can't be read"));
+        let mut bytes = Vec::new();
+        value.encode(&mut bytes);
+        assert_eq!(decode(&data_type, &bytes), Ok(shown), "{schema}");
+        for length in 0..bytes.len() {
+            assert!(decode(&data_type, &bytes[..length]).is_err(), "{schema}, {length} bytes");
+        }
+        bytes.push(0);
+        assert!(decode(&data_type, &bytes).is_err(), "{schema}, a byte too many");
+    }
+
+    #[test]
+    fn what_the_sdk_encodes_is_shown() {
+        check(true, json!(true));
+        check(-1_i8, json!(-1));
+        check(u64::MAX, json!(u64::MAX));
+        check(i128::MIN, json!(i128::MIN.to_string()));
+        check(u128::MAX, json!(u128::MAX.to_string()));
+        check(0.1_f32, json!(0.1));
+        check(f64::NAN, json!("NaN"));
+        check(String::from("é"), json!("é"));
+        check(Some(1_i32), json!(1));
+        check(None::<i32>, json!(null));
+        check(vec![1_i64, 2], json!([1, 2]));
+        check(vec![1_u8, 2], json!("AQI="));
+        check((1_i64, String::from("a")), json!([1, "a"]));
+        check(BTreeMap::from([(1_i64, true)]), json!({"1": true}));
+        check(BTreeMap::from([(String::from("a"), 1_i64)]), json!({"a": 1}));
+        check(Visit { page: "/".into(), millis: None }, json!({"page": "/", "millis": null}));
+        check(vec![Visit { page: "".into(), millis: Some(5) }], json!([{"page": "", "millis": 5}]));
+        check(Step::Idle, json!("Idle"));
+        check(Step::At { x: 1.5 }, json!({"At": {"x": 1.5}}));
+        check(Some(Step::Pair(1, true)), json!({"Pair": [1, true]}));
+    }
+
+    #[test]
+    fn types_of_sql_are_shown_as_in_rows() {
+        for (schema, bytes, shown) in [
+            ("v1:date", 1_i32.to_le_bytes().to_vec(), json!("1970-01-02")),
+            ("v1:decimal(5,2)", (-150_i128).to_le_bytes().to_vec(), json!("-1.50")),
+        ] {
+            assert_eq!(decode(&Type::parse(schema).unwrap(), &bytes), Ok(shown), "{schema}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_no_value_has_are_told() {
+        for (schema, bytes, message) in [
+            ("v1:bool", vec![2], "2 is neither 0 nor 1"),
+            ("v1:enum{A,B(i8)}", vec![2], "variant 2 of 2"),
+            ("v1:string", vec![1, 0, 0, 0, 0xff], "text is not UTF-8"),
+            ("v1:[i64]", vec![9, 0, 0, 0, 1], "9 bytes or values are announced, 1 bytes are left"),
+        ] {
+            assert_eq!(decode(&Type::parse(schema).unwrap(), &bytes), Err(message.into()), "{schema}");
+        }
     }
 }

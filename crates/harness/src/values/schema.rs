@@ -26,6 +26,16 @@ pub(super) enum Type {
     Map(Box<Type>, Box<Type>),
     Tuple(Vec<Type>),
     Struct(Vec<(String, Type)>),
+    /// Variants with their names.
+    Enum(Vec<(String, Fields)>),
+}
+
+/// What a variant of an enum holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fields {
+    None,
+    /// A struct or tuple.
+    Some(Type),
 }
 
 /// The types of SQL that state can hold.
@@ -71,16 +81,11 @@ impl<'a> Parser<'a> {
 
     fn data_type(&mut self, depth: usize) -> Option<Type> {
         let depth = depth.checked_sub(1)?;
-        if self.take("{").is_some() {
-            let fields = self.separated("}", |parser| {
-                let name = parser.name()?.to_owned();
-                parser.take(":")?;
-                Some((name, parser.data_type(depth)?))
-            });
-            return fields.map(Type::Struct);
+        if self.rest.starts_with('{') {
+            return self.structure(depth);
         }
-        if self.take("(").is_some() {
-            return self.separated(")", |parser| parser.data_type(depth)).map(Type::Tuple);
+        if self.rest.starts_with('(') {
+            return self.tuple(depth);
         }
         if self.take("[").is_some() {
             let element = self.data_type(depth)?;
@@ -113,6 +118,7 @@ impl<'a> Parser<'a> {
             "decimal" => {
                 self.numbers().map(|[precision, scale]| Type::Sql(Sql::Decimal { precision, scale }))
             }
+            "enum" => self.enumeration(depth),
             generic => {
                 self.take("<")?;
                 let mut arguments = self.separated(">", |parser| parser.data_type(depth))?.into_iter();
@@ -126,6 +132,35 @@ impl<'a> Parser<'a> {
                 next().is_none().then_some(parsed)
             }
         }
+    }
+
+    fn structure(&mut self, depth: usize) -> Option<Type> {
+        self.take("{")?;
+        let fields = self.separated("}", |parser| {
+            let name = parser.name()?.to_owned();
+            parser.take(":")?;
+            Some((name, parser.data_type(depth)?))
+        });
+        fields.map(Type::Struct)
+    }
+
+    fn tuple(&mut self, depth: usize) -> Option<Type> {
+        self.take("(")?;
+        self.separated(")", |parser| parser.data_type(depth)).map(Type::Tuple)
+    }
+
+    fn enumeration(&mut self, depth: usize) -> Option<Type> {
+        self.take("{")?;
+        let variants = self.separated("}", |parser| {
+            let name = parser.name()?.to_owned();
+            let fields = match parser.rest.chars().next()? {
+                '{' => Fields::Some(parser.structure(depth)?),
+                '(' => Fields::Some(parser.tuple(depth)?),
+                _ => Fields::None,
+            };
+            Some((name, fields))
+        });
+        variants.map(Type::Enum)
     }
 
     /// Numbers in parentheses.
@@ -156,9 +191,13 @@ mod tests {
 
     #[test]
     fn only_the_sdks_schemas_are_read() {
-        for schema in
-            ["v1:{a:i64,b:[option<(string,bool)>]}", "v1:map<decimal(10,2),[u8]>", "v1:{}", "v1:timestamp(3)"]
-        {
+        for schema in [
+            "v1:{a:i64,b:[option<(string,bool)>]}",
+            "v1:map<decimal(10,2),[u8]>",
+            "v1:{}",
+            "v1:timestamp(3)",
+            "v1:option<enum{Idle,At{x:i64},Pair(i64,bool)}>",
+        ] {
             assert!(Type::parse(schema).is_some(), "{schema}");
         }
         for schema in [
@@ -172,6 +211,8 @@ mod tests {
             "v1:option<i64,i64>",
             "v1:other",
             "v1:decimal(1)",
+            "v1:enum",
+            "v1:enum{At{x}}",
         ] {
             assert!(Type::parse(schema).is_none(), "{schema}");
         }

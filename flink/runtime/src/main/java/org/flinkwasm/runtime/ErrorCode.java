@@ -6,6 +6,7 @@ import java.util.Optional;
  * The codes of problems that the runtime reports. Their one home is {@code crates/diagnostic/src/code.rs}; a test compares the two.
  */
 public enum ErrorCode {
+    IO("FW0002"),
     INTERNAL("FW0009"),
     UNSUPPORTED_PART("FW0103"),
     UNKNOWN_COLUMN("FW0201"),

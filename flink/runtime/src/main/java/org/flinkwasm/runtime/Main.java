@@ -16,16 +16,19 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** The command line that {@code docs/plan.md} describes: {@code resolve}, {@code run} and {@code submit}. */
+/** The command line that {@code docs/plan.md} describes: {@code resolve}, {@code run}, {@code submit} and {@code savepoint}. */
 public final class Main {
     private static final int EXIT_WRONG = 1;
     private static final int EXIT_USAGE = 2;
     private static final int EXIT_DEFECT = 3;
-    private static final String USAGE = "usage: resolve --plan FILE | run [--parallelism N] [--sidecar-socket PATH] | submit [--parallelism N] [--sidecar-socket PATH]";
+    private static final String USAGE = "usage: resolve --plan FILE | run [--parallelism N] [--sidecar-socket PATH] | submit [--parallelism N] [--sidecar-socket PATH] | savepoint --path PATH";
     private static final Map<String, List<String>> COMMANDS = Map.of(
             "resolve", List.of("--plan"),
             "run", List.of("--parallelism", "--sidecar-socket"),
-            "submit", List.of("--parallelism", "--sidecar-socket"));
+            "submit", List.of("--parallelism", "--sidecar-socket"),
+            "savepoint", List.of("--path"));
+    /** The options that a command can't do without. */
+    private static final Map<String, String> REQUIRED = Map.of("resolve", "--plan", "savepoint", "--path");
 
     private Main() {}
 
@@ -57,7 +60,7 @@ public final class Main {
             }
             options.put(arguments[i], arguments[i + 1]);
         }
-        boolean complete = !arguments[0].equals("resolve") || options.containsKey("--plan");
+        boolean complete = !REQUIRED.containsKey(arguments[0]) || options.containsKey(REQUIRED.get(arguments[0]));
         boolean numeric = options.getOrDefault("--parallelism", "1").matches("[1-9][0-9]{0,4}");
         return complete && numeric ? options : null;
     }
@@ -70,26 +73,30 @@ public final class Main {
     /** Carries out a command that answers on standard output. */
     private static int answer(String command, Map<String, String> options) {
         Events events = Events.takeStandardOutput();
-        boolean resolves = command.equals("resolve");
+        boolean runs = command.equals("run");
         try {
-            if (resolves) {
+            if (command.equals("resolve")) {
                 events.print(resolve(Path.of(options.get("--plan"))));
+            } else if (command.equals("savepoint")) {
+                JsonObject answer = new JsonObject();
+                answer.add("operators", Savepoint.operators(options.get("--path")));
+                events.print(answer);
             } else {
                 new EmbeddedRun(events, Main.class.getClassLoader()).run(parallelism(options), options.get("--sidecar-socket"));
             }
             return 0;
         } catch (DiagnosticException e) {
-            events.print(error(resolves, e.diagnostic()));
+            events.print(error(runs, e.diagnostic()));
             return EXIT_WRONG;
         } catch (Exception | LinkageError e) {
             e.printStackTrace();
-            events.print(error(resolves, new Diagnostic(ErrorCode.INTERNAL, e.toString())));
+            events.print(error(runs, new Diagnostic(ErrorCode.INTERNAL, e.toString())));
             return EXIT_DEFECT;
         }
     }
 
-    private static JsonObject error(boolean resolves, Diagnostic diagnostic) {
-        JsonObject json = resolves ? new JsonObject() : Events.event("error");
+    private static JsonObject error(boolean runs, Diagnostic diagnostic) {
+        JsonObject json = runs ? Events.event("error") : new JsonObject();
         json.add("error", diagnostic.toJson());
         return json;
     }

@@ -43,8 +43,12 @@ class EmbeddedJobTest {
     /** What a run printed, and how it ended. */
     private record Outcome(List<JsonObject> events, int exitCode) {
         List<String> rows() {
+            return rows("sink");
+        }
+
+        List<String> rows(String sink) {
             return events.stream()
-                    .filter(event -> event.get("event").getAsString().equals("row"))
+                    .filter(event -> event.get("event").getAsString().equals("row") && event.get("sink").getAsString().equals(sink))
                     .map(event -> event.get("row").toString())
                     .sorted()
                     .toList();
@@ -75,11 +79,16 @@ class EmbeddedJobTest {
     }
 
     private void function(String name, String component, String kind, String input, String output, String parameters) throws Exception {
+        function(name, component, kind, input, output, parameters, "");
+    }
+
+    private void function(String name, String component, String kind, String input, String output, String parameters, String more)
+            throws Exception {
         String digest = RealSidecar.putBlob(folder, RealSidecar.component(component));
         functions.put(
                 name,
                 "{\"component\":\"" + digest + "\",\"kind\":\"" + kind + "\",\"input\":[" + input + "],\"output\":[" + output
-                        + "],\"parameters\":" + parameters + ",\"limits\":{\"memoryBytes\":67108864,\"deadlineMs\":10000}}");
+                        + "],\"parameters\":" + parameters + ",\"limits\":{\"memoryBytes\":67108864,\"deadlineMs\":10000}" + more + "}");
     }
 
     private void tax() throws Exception {
@@ -88,6 +97,31 @@ class EmbeddedJobTest {
 
     private void hostile() throws Exception {
         function("hostile", "hostile", "map", HOSTILE_FIELDS, HOSTILE_FIELDS, "{}");
+    }
+
+    private void count() throws Exception {
+        function("count", "count", "process", field("user_id", "BIGINT NOT NULL"), field("user_id", "BIGINT NOT NULL") + "," + field("count", "BIGINT NOT NULL"), "{}",
+                ",\"key\":[" + field("value", "BIGINT NOT NULL") + "],\"states\":[{\"name\":\"count\",\"kind\":\"value\",\"schema\":\"v1:i64\"}]");
+    }
+
+    private void sessions() throws Exception {
+        String user = field("user_id", "BIGINT NOT NULL");
+        function(
+                "sessions",
+                "session-detector",
+                "process",
+                user + "," + field("page", "STRING NOT NULL"),
+                user + "," + field("start_ms", "BIGINT NOT NULL") + "," + field("end_ms", "BIGINT NOT NULL") + ","
+                        + field("clicks", "BIGINT NOT NULL") + "," + field("exit_page", "STRING NOT NULL"),
+                "{\"gap_ms\":60000}",
+                ",\"key\":[" + field("value", "BIGINT NOT NULL") + "],\"states\":[{\"name\":\"open\",\"kind\":\"value\","
+                        + "\"schema\":\"v1:{start_ms:i64,end_ms:i64,clicks:i64,exit_page:string}\"}],\"timers\":true,\"sideOutputs\":["
+                        + "{\"name\":\"opened\",\"fields\":[" + user + "," + field("start_ms", "BIGINT NOT NULL") + "]},"
+                        + "{\"name\":\"late\",\"fields\":[" + user + "," + field("page", "STRING NOT NULL") + "," + field("timestamp_ms", "BIGINT NOT NULL") + "]}]");
+    }
+
+    private static String field(String name, String type) {
+        return "{\"name\":\"" + name + "\",\"type\":\"" + type + "\"}";
     }
 
     /** A table of JSON lines in a file. */
@@ -103,8 +137,12 @@ class EmbeddedJobTest {
     }
 
     private void wasm(String name, String input, String function, String arguments, String output) {
+        wasm(name, input, function, arguments, output, "");
+    }
+
+    private void wasm(String name, String input, String function, String arguments, String output, String more) {
         step("wasm", "/operations/" + steps.size(), "\"name\":\"" + name + "\",\"uid\":\"" + name + "\",\"input\":\"" + input + "\",\"function\":\""
-                + function + "\",\"arguments\":" + arguments + ",\"output\":\"" + output + "\",\"prefix\":\"" + (output.equals("flag") ? "flag" : "") + "\"");
+                + function + "\",\"arguments\":" + arguments + ",\"output\":\"" + output + "\",\"prefix\":\"" + (output.equals("flag") ? "flag" : "") + "\"" + more);
     }
 
     private void step(String kind, String from, String more) {
@@ -112,7 +150,11 @@ class EmbeddedJobTest {
     }
 
     private void console(String input) {
-        step("insert", "/sink", "\"table\":\"sink\",\"input\":\"" + input + "\",\"with\":{\"connector\":\"flink-wasm-console\"}");
+        console("sink", input);
+    }
+
+    private void console(String sink, String input) {
+        step("insert", "/sink", "\"table\":\"" + sink + "\",\"input\":\"" + input + "\",\"with\":{\"connector\":\"flink-wasm-console\"}");
     }
 
     private Path plan() throws Exception {
@@ -210,6 +252,91 @@ class EmbeddedJobTest {
                         "{\"region\":\"\",\"other\":null,\"amount\":9.0,\"id\":2,\"flag\":false,\"total\":13.5}",
                         "{\"region\":\"eu\",\"other\":[1.5,null],\"amount\":10.0,\"id\":1,\"flag\":true,\"total\":15.0}"),
                 outcome.rows());
+    }
+
+    @Test
+    void countsRowsOfKeys() throws Exception {
+        count();
+        source("other STRING, user_id INT", "{\"user_id\":1}", "{\"user_id\":2}", "{\"user_id\":1}", "{\"user_id\":1}", "{\"user_id\":3}");
+        wasm("counts", "source", "count", "null", "replace", ",\"key\":[\"user_id\"]");
+        console("counts");
+        plan();
+        launch(Redirect.from(new File("/dev/null")), "run", "--parallelism", "2", "--sidecar-socket", sidecar.socket.toString());
+        Outcome outcome = outcome();
+        checkFinished(outcome, 5, 5);
+        assertEquals(
+                List.of(
+                        "{\"user_id\":1,\"count\":1}",
+                        "{\"user_id\":1,\"count\":2}",
+                        "{\"user_id\":1,\"count\":3}",
+                        "{\"user_id\":2,\"count\":1}",
+                        "{\"user_id\":3,\"count\":1}"),
+                outcome.rows());
+    }
+
+    @Test
+    void timersFireAndSideOutputsAreRelations() throws Exception {
+        sessions();
+        source(
+                "user_id BIGINT, page STRING, ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS ts",
+                "{\"user_id\":1,\"page\":\"/a\",\"ts\":\"1970-01-01 00:10:00Z\"}",
+                "{\"user_id\":1,\"page\":\"/b\",\"ts\":\"1970-01-01 00:10:50Z\"}",
+                "{\"user_id\":1,\"page\":\"/old\",\"ts\":\"1970-01-01 00:01:00Z\"}",
+                "{\"user_id\":2,\"page\":\"/c\",\"ts\":\"1970-01-01 00:20:00Z\"}");
+        wasm("p", "source", "sessions", "null", "replace", ",\"key\":[\"user_id\"],\"sideOutputs\":{\"opened\":\"p_opened\",\"late\":\"p_late\"}");
+        step("view", "/operations/2", "\"name\":\"opened\",\"drop\":[],\"sql\":\"SELECT start_ms / 1000 AS start_s, user_id FROM p_opened\"");
+        console("opened_sink", "opened");
+        console("late_sink", "p_late");
+        console("p");
+        Outcome outcome = run();
+        checkFinished(outcome, 4, 5);
+        assertEquals(
+                List.of(
+                        "{\"user_id\":1,\"start_ms\":600000,\"end_ms\":650000,\"clicks\":2,\"exit_page\":\"/b\"}",
+                        "{\"user_id\":2,\"start_ms\":1200000,\"end_ms\":1200000,\"clicks\":1,\"exit_page\":\"/c\"}"),
+                outcome.rows());
+        assertEquals(List.of("{\"start_s\":1200,\"user_id\":2}", "{\"start_s\":600,\"user_id\":1}"), outcome.rows("opened_sink"));
+        assertEquals(List.of("{\"user_id\":1,\"page\":\"/old\",\"timestamp_ms\":60000}"), outcome.rows("late_sink"));
+    }
+
+    @Test
+    void deadLettersHoldTheWholeRow() throws Exception {
+        hostile();
+        source(
+                "mode STRING, extra DECIMAL(4, 2), `value` INT",
+                "{\"mode\":\"fine\",\"value\":1,\"extra\":1.5}",
+                "{\"mode\":\"error\",\"value\":7,\"extra\":2.25}",
+                "{\"mode\":\"panic\",\"value\":8}",
+                "{\"mode\":\"fine\",\"value\":9}");
+        wasm("m", "source", "hostile", "null", "replace", ",\"onError\":{\"policy\":\"dead-letter\",\"retries\":0,\"relation\":\"m_dead\"}");
+        step("view", "/operations/1", "\"name\":\"dead\",\"drop\":[],\"sql\":\"SELECT `row`, code, `function`, failed_at > TO_TIMESTAMP_LTZ(0, 3) AS timed FROM m_dead\"");
+        console("dead_sink", "dead");
+        console("m");
+        Outcome outcome = run();
+        checkFinished(outcome, 4, 4);
+        assertEquals(List.of("{\"mode\":\"fine\",\"value\":1}", "{\"mode\":\"fine\",\"value\":9}"), outcome.rows());
+        assertEquals(
+                List.of(
+                        "{\"row\":\"{\\\"mode\\\":\\\"error\\\",\\\"extra\\\":2.25,\\\"value\\\":7}\",\"code\":\"FW0507\",\"function\":\"hostile\",\"timed\":true}",
+                        "{\"row\":\"{\\\"mode\\\":\\\"panic\\\",\\\"extra\\\":null,\\\"value\\\":8}\",\"code\":\"FW0504\",\"function\":\"hostile\",\"timed\":true}"),
+                outcome.rows("dead_sink"));
+    }
+
+    @Test
+    void deadLettersOfAProcessFunction() throws Exception {
+        sessions();
+        // Without event time the function refuses every row.
+        source("user_id INT, page STRING, more ARRAY<INT>", "{\"user_id\":1,\"page\":\"/a\",\"more\":[1,null]}");
+        wasm("p", "source", "sessions", "null", "replace", ",\"key\":[\"user_id\"],\"onError\":{\"policy\":\"dead-letter\",\"retries\":0,\"relation\":\"p_dead\"}");
+        step("view", "/operations/2", "\"name\":\"dead\",\"drop\":[],\"sql\":\"SELECT `row`, code FROM p_dead\"");
+        console("dead_sink", "dead");
+        console("p");
+        Outcome outcome = run();
+        checkFinished(outcome, 1, 1);
+        assertEquals(List.of(), outcome.rows());
+        assertEquals(
+                List.of("{\"row\":\"{\\\"user_id\\\":1,\\\"page\\\":\\\"/a\\\",\\\"more\\\":[1,null]}\",\"code\":\"FW0507\"}"),
+                outcome.rows("dead_sink"));
     }
 
     @Test

@@ -312,6 +312,36 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
         }
     }
 
+    /**
+     * Whether a row has a NULL where the function takes none, and the policy for errors goes on: then that is done here.
+     *
+     * @param columns of {@code row}, which is the input row or its key
+     */
+    final boolean keepsOut(StreamRecord<RowData> element, RowData row, List<Column> columns) {
+        if (spec.onError().policy() == Policy.FAIL) {
+            return false;
+        }
+        for (Column column : columns) {
+            if (!column.type().isNullable() && row.isNullAt(column.position())) {
+                keepOut(element, column.name());
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void keepOut(StreamRecord<RowData> element, String column) {
+        if (letters == null) {
+            skippedRows.inc();
+            return;
+        }
+        deadLetterRows.inc();
+        String message = "NULL in column `" + column + "`, the function `" + spec.function() + "` declares it NOT NULL";
+        long now = processingTimeService.getCurrentProcessingTime();
+        RowData letter = letters.ofInput(element.getValue(), ErrorCode.SCHEMA_VIOLATED.code(), message, now);
+        output.collect(DeadLetters.TAG, record(letter, element.hasTimestamp() ? element.getTimestamp() : Bundle.NO_TIMESTAMP));
+    }
+
     /** Does with the rows of a bundle that failed what the policy for errors says. */
     final void handle(Failures failures, B bundle) {
         if (failures.count() == 0) {
@@ -351,12 +381,12 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
     /** The exception for items that the function refused. */
     private WasmFunctionException refused(Failures failures, B bundle) {
         String item = isOfRows(bundle) ? "row" : "timer";
-        return new WasmFunctionException(new Diagnostic(
+        Diagnostic diagnostic = new Diagnostic(
                         ErrorCode.of(failures.code(0)).orElse(ErrorCode.ROW_FAILED),
                         "the function `" + spec.function() + "` refused " + item + " " + failures.row(0) + ": " + failures.message(0))
                 .function(spec.function(), spec.component())
-                .row(failures.row(0))
-                .note(failures.count() + " of " + bundle.rows + " " + item + "s of the bundle were refused"));
+                .note(failures.count() + " of " + bundle.rows + " " + item + "s of the bundle were refused");
+        return new WasmFunctionException(isOfRows(bundle) ? diagnostic.row(failures.row(0)) : diagnostic);
     }
 
     /** The same failure, with the function and component named. Touches no state: any thread may call it. */

@@ -44,6 +44,7 @@ public final class DeadLetters {
     private final BatchWriter writer;
     private final BatchReader reader;
     private final ColumnarRowData row;
+    private final RowData.FieldGetter[] getters;
     private final JsonRowDataSerializationSchema rowJson;
     private final JsonRowDataSerializationSchema timerJson;
     private Bundle shown;
@@ -57,6 +58,9 @@ public final class DeadLetters {
         writer = AbstractWasmOperator.writer(columns);
         reader = new BatchReader(columns.stream().map(Column::type).toList());
         row = new ColumnarRowData(new VectorizedColumnBatch(reader.vectors()));
+        getters = columns.stream()
+                .map(column -> RowData.createFieldGetter(column.type(), column.position()))
+                .toArray(RowData.FieldGetter[]::new);
         rowJson = json(rowType(columns), context);
         timerJson = spec.keyed() == null
                 ? null
@@ -97,6 +101,15 @@ public final class DeadLetters {
         bundle.input.clear();
         writer.flush(bundle.input);
         shown = null;
+    }
+
+    /** The dead letter of a row that comes into no bundle. */
+    RowData ofInput(RowData input, String code, String message, long now) {
+        GenericRowData columns = new GenericRowData(getters.length);
+        for (int i = 0; i < getters.length; i++) {
+            columns.setField(i, getters[i].getFieldOrNull(input));
+        }
+        return letter(rowJson, columns, code, message, now);
     }
 
     /** The dead letter of a row. */

@@ -28,6 +28,9 @@ final class SlotTable {
     private static final int NEWER = 5;
     private static final int VALUE_BYTES = 6;
 
+    /** 2^32 divided by the golden ratio: Knuth's multiplier, by which neighbours land far apart. */
+    private static final int GOLDEN_RATIO = 0x9E3779B9;
+
     /** Numbers of a record: half a cache line, or a multiple of it. */
     private static final int RECORD_UNIT = 8;
 
@@ -70,10 +73,10 @@ final class SlotTable {
     /** The slot of a key, or -1. */
     int find(Object key, int hash) {
         int mask = table.length - 1;
-        int at = spread(hash) & mask;
+        int at = home(hash);
         long entry = table[at];
         while (entry != 0) {
-            if ((int) (entry >>> 32) == hash && keys[(int) entry - 1].equals(key)) {
+            if (hash(entry) == hash && keys[(int) entry - 1].equals(key)) {
                 return (int) entry - 1;
             }
             at = at + 1 & mask;
@@ -82,12 +85,13 @@ final class SlotTable {
         return NONE;
     }
 
-    private static int spread(int hash) {
-        return hash ^ hash >>> 16;
+    /** Where the search for a hash starts: numbers in a row, which are their own hash, must not become entries in a row. */
+    private int home(int hash) {
+        return hash * GOLDEN_RATIO >>> Integer.numberOfLeadingZeros(table.length) + 1;
     }
 
-    private int home(long entry) {
-        return spread((int) (entry >>> 32));
+    private static int hash(long entry) {
+        return (int) (entry >>> 32);
     }
 
     /** Gives a slot to a key that has none. The key is kept as it is. */
@@ -122,7 +126,7 @@ final class SlotTable {
 
     private void insert(long entry) {
         int mask = table.length - 1;
-        int at = home(entry) & mask;
+        int at = home(hash(entry));
         while (table[at] != 0) {
             at = at + 1 & mask;
         }
@@ -197,13 +201,13 @@ final class SlotTable {
     /** Removes from the hash table; entries behind move up, so that no search ends early. */
     private void remove(int slot) {
         int mask = table.length - 1;
-        int at = spread(records[slot * recordSize + HASH]) & mask;
+        int at = home(records[slot * recordSize + HASH]);
         while ((int) table[at] != slot + 1) {
             at = at + 1 & mask;
         }
         int next = at + 1 & mask;
         while (table[next] != 0) {
-            int home = home(table[next]) & mask;
+            int home = home(hash(table[next]));
             if ((next - home & mask) >= (next - at & mask)) {
                 table[at] = table[next];
                 at = next;

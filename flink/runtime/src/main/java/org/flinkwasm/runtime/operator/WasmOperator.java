@@ -104,6 +104,9 @@ public final class WasmOperator extends AbstractWasmOperator<Bundle> {
 
     @Override
     public void processElement(StreamRecord<RowData> element) throws Exception {
+        if (keepsOut(element, element.getValue(), spec.arguments())) {
+            return;
+        }
         Bundle bundle = openBundle();
         write(element.getValue());
         if (letters != null) {

@@ -1,5 +1,7 @@
 package org.flinkwasm.runtime.operator;
 
+import org.apache.flink.runtime.state.StateInitializationContext;
+import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.runtime.state.VoidNamespace;
 import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.streaming.api.operators.InternalTimer;
@@ -68,6 +70,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     private final transient int cacheSlots;
     private final transient long cacheBytes;
 
+    private transient StoredDescription description;
     private transient KeyedStates states;
     private transient InternalTimerService<VoidNamespace> timers;
     private transient SlotTable slots;
@@ -104,6 +107,23 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         cacheSlots = spec.settings().cacheSlots();
         cacheBytes = spec.settings().cacheBytes();
         maxKeys = Limits.MAX_SLOTS / (spec.settings().bundlesInFlight() + 2);
+    }
+
+    @Override
+    public void initializeState(StateInitializationContext context) throws Exception {
+        super.initializeState(context);
+        if (!keyed.states().isEmpty()) {
+            description = new StoredDescription(context.getOperatorStateStore());
+            description.check(spec);
+        }
+    }
+
+    @Override
+    public void snapshotState(StateSnapshotContext context) throws Exception {
+        super.snapshotState(context);
+        if (description != null) {
+            description.store(spec);
+        }
     }
 
     @Override
@@ -151,6 +171,9 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     @Override
     public void processElement(StreamRecord<RowData> element) throws Exception {
         Object key = getCurrentKey();
+        if (keepsOut(element, element.getValue(), spec.arguments()) || keepsOut(element, keyView.of(key), keyed.key())) {
+            return;
+        }
         if (!processingTimers.isEmpty()) {
             sendProcessingTimers();
             setCurrentKey(key);

@@ -23,6 +23,7 @@ import org.flinkwasm.runtime.Diagnostic;
 import org.flinkwasm.runtime.DiagnosticException;
 import org.flinkwasm.runtime.ErrorCode;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec;
+import org.flinkwasm.runtime.operator.WasmOperatorSpec.Kind;
 import org.flinkwasm.runtime.operator.WasmOptions;
 import org.flinkwasm.runtime.plan.Plan.Function;
 import org.flinkwasm.runtime.plan.Plan.Step;
@@ -168,6 +169,11 @@ public final class PlanTranslator {
 
     private void wasm(Step step, Function function) {
         boolean isKeyed = !step.key().isEmpty();
+        if (!isKeyed && Kind.PROCESS.wireName().equals(function.kind())) {
+            throw new DiagnosticException(
+                    new Diagnostic(ErrorCode.MISSING_KEY, "the plan gives no key to the process function `" + step.function() + "`")
+                            .help("put a `groupBy` directly before it"));
+        }
         if (isKeyed && tables.getConfig().get(ExecutionOptions.RUNTIME_MODE) == RuntimeExecutionMode.BATCH) {
             throw new DiagnosticException(
                     new Diagnostic(ErrorCode.BATCH_MODE, "the process function `" + step.function() + "` can't run in BATCH mode")
@@ -294,13 +300,14 @@ public final class PlanTranslator {
         }
     }
 
-    /** Adds the inserts to the stream environment, and to the job's parameters what it is: Flink's REST API tells them. */
+    /** Adds the inserts to the stream environment, uids to all operators, and to the job's parameters what it is: Flink's REST API tells them. */
     public void attach() {
         try {
             inserts.attachAsDataStream();
         } catch (Exception e) {
             throw refused(e);
         }
+        OperatorUids.set(environment.getTransformations());
         Map<String, String> parameters = new LinkedHashMap<>(environment.getConfig().getGlobalJobParameters().toMap());
         parameters.put(DIGEST_PARAMETER, bundleDigest);
         parameters.put(STATE_PARAMETER, states.toString());

@@ -48,13 +48,14 @@ final class AllStates implements AutoCloseable {
     private static final SideOutput EVENTS = new SideOutput("events", EVENT, types(EVENT));
     private static final OutputTag<RowData> TAG = WasmProcessOperator.tag(EVENTS);
 
+    private static final RowKeySelector KEY = new RowKeySelector(List.of(new Column("k", types(INPUT).get(0), 0)));
+
     final OneInputStreamOperatorTestHarness<RowData, RowData> harness;
 
     private AllStates(OneInputStreamOperatorTestHarness<RowData, RowData> harness, String backend) throws Exception {
         this.harness = harness;
-        RowKeySelector key = new RowKeySelector(List.of(new Column("k", Rows.parse(INPUT.get(0)), 0)));
-        harness.getStreamConfig().setStatePartitioner(0, key);
-        harness.getStreamConfig().setStateKeySerializer(key.keyType().createSerializer(new SerializerConfigImpl()));
+        harness.getStreamConfig().setStatePartitioner(0, KEY);
+        harness.getStreamConfig().setStateKeySerializer(KEY.keyType().createSerializer(new SerializerConfigImpl()));
         harness.getStreamConfig().serializeAllConfigs();
         Configuration configuration = new Configuration();
         configuration.set(StateBackendOptions.STATE_BACKEND, backend);

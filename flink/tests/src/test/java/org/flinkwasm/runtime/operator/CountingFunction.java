@@ -7,6 +7,7 @@ import org.flinkwasm.runtime.protocol.BatchReader;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -25,6 +26,12 @@ final class CountingFunction implements ScriptedSidecar.Function {
     private final Map<Integer, Long> slots = new HashMap<>();
     /** Registers a timer of event time so long after each row; of processing time if it is negative. */
     private final long timerAfter;
+
+    /** Timers are refused. */
+    boolean refusesTimers;
+
+    /** Timers register others too. */
+    boolean isEndless;
 
     CountingFunction(long timerAfter) {
         this.timerAfter = timerAfter;
@@ -150,13 +157,24 @@ final class CountingFunction implements ScriptedSidecar.Function {
             }
             counts[i] = frame.mode == 0 ? slots.get(slot) : -slots.get(slot);
         }
-        return write(frame, counts, processingTime);
+        return refusesTimers && frame.mode != 0 ? refuse(items) : write(frame, counts, processingTime);
+    }
+
+    /** A reply that does nothing: every item failed. */
+    private static ByteBuffer refuse(int items) {
+        ByteBuffer out = ByteBuffer.allocate(32 + items * 24).order(ByteOrder.LITTLE_ENDIAN);
+        out.putInt(2).putInt(items).putInt(0).putInt(0);
+        out.putInt(0).putInt(0).putInt(0).putInt(0);
+        for (int i = 0; i < items; i++) {
+            out.putInt(i).putInt(507).putInt(4).putInt(0).put("late".getBytes(StandardCharsets.UTF_8)).putInt(0);
+        }
+        return out.flip();
     }
 
     private ByteBuffer write(Frame frame, long[] counts, long processingTime) {
         int items = counts.length;
         int changed = frame.mode == 0 ? frame.slots.length : 0;
-        int timers = frame.mode == 0 && timerAfter != 0 ? items : 0;
+        int timers = (frame.mode == 0 || isEndless) && timerAfter != 0 ? items : 0;
         ByteBuffer out = ByteBuffer.allocate(512 + items * 64 + changed * 32).order(ByteOrder.LITTLE_ENDIAN);
         out.putInt(2).putInt(0).putInt(1).putInt(0);
         out.putInt(0).putInt(items);

@@ -11,16 +11,24 @@ import org.apache.flink.table.runtime.typeutils.RowDataSerializer;
 import org.apache.flink.table.types.logical.BigIntType;
 import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.VarCharType;
+import org.flinkwasm.runtime.DiagnosticException;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.Column;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.Keyed;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.Kind;
+import org.flinkwasm.runtime.operator.WasmOperatorSpec.OnError;
+import org.flinkwasm.runtime.operator.WasmOperatorSpec.Policy;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.Settings;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.State;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.StateKind;
+import org.flinkwasm.shaded.gson.JsonArray;
+import org.flinkwasm.shaded.gson.JsonParser;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,6 +38,7 @@ import java.util.Map;
 import java.util.Random;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** The keyed operator in Flink's harness, against a count function that checks what it is sent. */
@@ -48,6 +57,8 @@ class WasmProcessOperatorTest {
     private int cacheSlots = 65_536;
     private Long ttlMs;
     private long timerAfter;
+    private OnError onError = OnError.FAIL;
+    private String rateLimiters = "[]";
 
     @AfterEach
     void close() throws Exception {
@@ -82,7 +93,9 @@ class WasmProcessOperatorTest {
                         List.of("BIGINT NOT NULL"),
                         List.of(new State("count", StateKind.VALUE, "v1:i64", ttlMs)),
                         List.of(),
-                        timerAfter != 0));
+                        timerAfter != 0),
+                onError,
+                rateLimiters);
     }
 
     private void open(boolean answersAtOnce, OperatorSubtaskState state) throws Exception {
@@ -213,6 +226,77 @@ class WasmProcessOperatorTest {
         open(true, state);
         harness.processWatermark(Long.MAX_VALUE);
         assertEquals(List.of("1:-2@30", "W" + Long.MAX_VALUE), output());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"FAIL, 10", "SKIP, 10", "DEAD_LETTER, 10", "DEAD_LETTER, -10"})
+    void refusedTimers(Policy policy, long after) throws Throwable {
+        timerAfter = after;
+        onError = new OnError(policy, 2, List.of(new Column("user", USER, 0), new Column("name", NAME, 1)));
+        open(true, null);
+        function.refusesTimers = true;
+        process(1, 7);
+        drain();
+        Executable fire = () -> {
+            if (after > 0) {
+                harness.processWatermark(20);
+            } else {
+                harness.setProcessingTime(20);
+                drain();
+            }
+        };
+        if (policy == Policy.FAIL) {
+            DiagnosticException e = assertThrows(DiagnosticException.class, fire);
+            assertEquals("FW0507: the function `count` refused timer 0: late", e.getMessage().lines().findFirst().orElse(""));
+            return;
+        }
+        fire.execute();
+        assertEquals(after > 0 ? List.of("7:1@1", "W20") : List.of("7:1@1"), output());
+        FunctionReports reports = ((AbstractWasmOperator<?>) harness.getOperator()).reports;
+        assertEquals(policy == Policy.SKIP ? 1 : 0, reports.counter("skippedRows").getCount());
+        if (policy == Policy.DEAD_LETTER) {
+            RowData letter = harness.getSideOutput(DeadLetters.TAG).peek().getValue();
+            assertEquals(
+                    after > 0
+                            ? "{\"key\":{\"user\":7},\"timer\":11,\"domain\":\"event-time\"}"
+                            : "{\"key\":{\"user\":7},\"timer\":10,\"domain\":\"processing-time\"}",
+                    letter.getString(0).toString());
+            assertEquals(1, harness.getSideOutput(DeadLetters.TAG).size());
+            assertEquals(after > 0 ? 0 : 20, letter.getTimestamp(5, 3).getMillisecond());
+        }
+        assertTrue(sidecar.handshake.get(1).contains("\"onError\":{\"policy\":\"" + policy.wireName() + "\",\"retries\":2}"));
+    }
+
+    @Test
+    void sidecarIsToldTheRateLimiters() throws Exception {
+        rateLimiters = "[{\"name\":\"api\",\"rate\":100.0,\"burst\":200,\"scope\":\"sidecar\",\"tiers\":[{\"name\":\"t\",\"rate\":5,\"burst\":6}]}]";
+        open(true, null);
+        String told = "\"rateLimiters\":[{\"name\":\"api\",\"rate\":100.0,\"burst\":200,\"shared\":true,\"tiers\":["
+                + "{\"name\":\"t\",\"rate\":5.0,\"burst\":6}]}]";
+        assertTrue(sidecar.handshake.get(1).contains(told), sidecar.handshake.get(1));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"sidecar, 4, 100.0, 200, true", "job, 1, 100.0, 200, false", "job, 4, 25.0, 50, false", "job, 300, 0.3333333333333333, 1, false"})
+    void limitersOfTheJobAreDivided(String scope, int parallelism, double rate, long burst, boolean shared) {
+        JsonArray limiters = JsonParser.parseString("[{\"name\":\"api\",\"rate\":100,\"burst\":200,\"scope\":\"" + scope + "\"}]").getAsJsonArray();
+        assertEquals(
+                "[{\"name\":\"api\",\"rate\":" + rate + ",\"burst\":" + burst + ",\"shared\":" + shared + ",\"tiers\":[]}]",
+                RateLimiters.ofSubtask(limiters, parallelism).toString());
+    }
+
+    @Test
+    void timersWithoutEndFailTheTask() throws Exception {
+        timerAfter = 1;
+        open(true, null);
+        function.isEndless = true;
+        process(1, 1);
+        drain();
+        DiagnosticException e = assertThrows(DiagnosticException.class, () -> harness.processWatermark(1_000_000));
+        assertEquals("FW0515", e.diagnostic().code());
+        assertEquals(
+                "timers of the function `count` fired in 10000 bundles at the watermark 1000000, and more are due",
+                e.diagnostic().message());
     }
 
     @Test

@@ -2,19 +2,23 @@ package org.flinkwasm.runtime.plan;
 
 import org.apache.flink.api.common.serialization.SerializerConfigImpl;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.runtime.jobgraph.JobVertex;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.graph.StreamNode;
-import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
 import org.apache.flink.table.types.logical.BigIntType;
-import org.apache.flink.table.types.logical.RowType;
 import org.flinkwasm.runtime.Diagnostic;
 import org.flinkwasm.runtime.DiagnosticException;
+import org.flinkwasm.runtime.operator.RowKeySelector;
+import org.flinkwasm.runtime.operator.WasmOperatorSpec.Column;
 import org.flinkwasm.shaded.gson.JsonObject;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -220,8 +224,30 @@ class PlanTranslatorTest {
         assertEquals("HASH", node.getInEdges().get(0).getPartitioner().toString());
         assertEquals(1, node.getStatePartitioners().length);
         // The column is INT; the function reads its key as BIGINT.
+        RowKeySelector key = new RowKeySelector(List.of(new Column("n", new BigIntType(), 0)));
         assertEquals(
-                InternalTypeInfo.of(RowType.of(new BigIntType())).createSerializer(new SerializerConfigImpl()), node.getStateKeySerializer());
+                key.keyType().createSerializer(new SerializerConfigImpl()), node.getStateKeySerializer());
+    }
+
+    /** State of sources and sinks is found by uids that neither the parallelism nor a further operation changes. */
+    @Test
+    void uidsStay() {
+        String window = "SELECT ts, SUM(n) OVER (PARTITION BY id ORDER BY ts) AS n FROM `source`";
+        String sink = insert("w", "\"with\": {\"connector\": \"print\"}");
+        List<List<String>> uids = new ArrayList<>();
+        for (int parallelism : new int[] {1, 4}) {
+            PlanTranslator translator = translate(SOURCE, view("w", window), sink);
+            environment.setParallelism(parallelism);
+            translator.attach();
+            uids.add(environment.getStreamGraph().getStreamNodes().stream().map(StreamNode::getTransformationUID).sorted().toList());
+        }
+        assertEquals(uids.get(0), uids.get(1));
+        assertTrue(uids.get(0).containsAll(List.of("sql: source", "sql: OverAggregate", "sql: sink")), uids.toString());
+        PlanTranslator translator =
+                translate(SOURCE, wasm("m", "source", "tax", "null", "append"), view("w", window.replace("`source`", "m")), sink);
+        translator.attach();
+        List<String> more = environment.getStreamGraph().getStreamNodes().stream().map(StreamNode::getTransformationUID).toList();
+        assertTrue(more.containsAll(List.of("sql: source", "sql: OverAggregate", "sql: sink", "m")), more.toString());
     }
 
     @Test
@@ -245,7 +271,37 @@ class PlanTranslatorTest {
     }
 
     @Test
+    void operatorsKeepTheirIdsWhenAJobIsRescaled() {
+        Set<String> one = operatorIds(1);
+        assertTrue(one.size() > 4, one.toString());
+        assertEquals(one, operatorIds(3));
+    }
+
+    /** With one subtask the sink's writer and committer are chained, with several they are not: Flink's own ids tell the difference. */
+    private static Set<String> operatorIds(int parallelism) {
+        String files = "\"with\": {\"connector\": \"filesystem\", \"path\": \"/tmp/rows\", \"format\": \"json\"}";
+        translateWith(
+                        "{\"parallelism.default\": \"" + parallelism + "\"}",
+                        SOURCE,
+                        process("p", "source", "sessions", "[\"id\"]", ""),
+                        insert("p", files))
+                .attach();
+        Set<String> ids = new TreeSet<>();
+        for (JobVertex vertex : environment.getStreamGraph().getJobGraph().getVertices()) {
+            vertex.getOperatorIDs().forEach(pair -> ids.add(pair.getGeneratedOperatorID().toHexString()));
+        }
+        return ids;
+    }
+
+    @Test
     void keysThatDoNotFit() {
+        checkRefused(
+                "FW0208",
+                "the plan gives no key to the process function `sessions`",
+                "/operations/0",
+                SOURCE,
+                wasm("p", "source", "sessions", "null", "replace"),
+                SINK);
         checkRefused(
                 "FW0201", "unknown column `usr`", "/operations/0", SOURCE, process("p", "source", "sessions", "[\"usr\"]", ""), SINK);
         checkRefused(
