@@ -48,8 +48,9 @@ public final class WasmOptions {
 
     public static final ConfigOption<Integer> STATE_CACHE_SLOTS = ConfigOptions.key("flink-wasm.state.cache-slots")
             .intType()
-            .defaultValue(65_536)
-            .withDescription("Keys of a subtask whose state the sidecar keeps between bundles, so that it is not sent again. At most 65536.");
+            .defaultValue(16_384)
+            .withDescription("Keys of a subtask whose state the sidecar keeps between bundles, so that it is not sent again. At most 65536;"
+                    + " more than the processor's caches hold cost more than they save.");
 
     public static final ConfigOption<MemorySize> STATE_CACHE_BYTES = ConfigOptions.key("flink-wasm.state.cache-bytes")
             .memoryType()
