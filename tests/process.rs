@@ -45,8 +45,9 @@ fn job(folder: &Path, component: &Path, rows: i64, backend: &str) -> Value {
 /// Writes and packs a job definition; the bundle.
 fn pack(folder: &Path, name: &str, job: &Value) -> PathBuf {
     std::fs::write(folder.join(format!("{name}.json")), job.to_string()).expect("the job definition");
-    run(folder, &["pack", &format!("{name}.json")]).ok();
-    folder.join(format!("{name}.flinkwasm"))
+    let bundle = format!("{name}.flinkwasm");
+    run(folder, &["pack", &format!("{name}.json"), "--output", &bundle]).ok();
+    folder.join(bundle)
 }
 
 /// `udfs/count` as a package of its own, with its source changed by `edit`: another component with another digest.
