@@ -29,7 +29,7 @@ pub(crate) fn run(rounds: usize, times: &Times) -> Result<Benchmark> {
         panel.ratio(wasm, again, None);
         benchmark.panels.push(panel);
         let mut panel = measured.panel(&name, "nanos", ("ns of processor time a row", 1.0), rounds)?;
-        panel.title = format!("{name}: processor time of JVM and sidecar, start and end of the job included");
+        panel.title = format!("{name}: processor time of JVM and sidecar");
         panel.ratio(java, wasm, None);
         benchmark.panels.push(panel);
     }

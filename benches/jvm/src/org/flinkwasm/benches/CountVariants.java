@@ -26,8 +26,8 @@ final class CountVariants {
     /** The operator of our jobs behind the exchange of our jobs, as the plan executor sets them up. */
     private static Variant wasm(String title, Options options) {
         WasmOperatorSpec spec = spec(options);
-        RowType key = RowType.of(false, spec.keyed().key().get(0).type());
-        return Variant.of(title, rows -> rows.keyBy(new RowKeySelector(spec.keyed().key()), Variant.type(key))
+        RowKeySelector key = new RowKeySelector(spec.keyed().key());
+        return Variant.of(title, rows -> rows.keyBy(key, key.keyType())
                 .transform(spec.operatorName(), Variant.type(CountTruth.OUTPUT), new WasmOperatorFactory(spec)));
     }
 
@@ -49,7 +49,7 @@ final class CountVariants {
                 List.of(),
                 "",
                 Variant.settings(options.text("--sidecar")),
-                new Keyed(columns, input, List.of(new State("count", StateKind.VALUE, "v1:i64", null)), List.of(), false));
+                new Keyed(List.of("BIGINT"), columns, input, List.of(new State("count", StateKind.VALUE, "v1:i64", null)), List.of(), false));
     }
 
     private static List<String> declared(RowType type) {
@@ -63,9 +63,9 @@ final class CountVariants {
     }
 
     /** A run whose window opens when every key has its state. */
-    static Run run(String name, Keys keys, Options options, int round) {
+    static Run run(String name, Keys keys, Options options, int round, LinuxProcess... processes) {
         Run.Length lead = new Run.Length(round == 0 ? 0 : options.seconds("--lead"), Keys.COUNT);
         Run.Length window = Run.Length.seconds(options.seconds(round == 0 ? "--warm-up" : "--seconds"));
-        return new Run(name, new CountTruth(keys.sequenceBehindAll()), lead, window);
+        return new Run(name, new CountTruth(keys.sequenceBehindAll()), lead, window, processes);
     }
 }

@@ -3,7 +3,6 @@ package org.flinkwasm.benches;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.runtime.util.EnvironmentInformation;
 
-import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.util.Locale;
 
@@ -38,7 +37,7 @@ public final class GrowthBenchmark {
         System.exit(0);
     }
 
-    private static void sample(int sample, long rows, LinuxProcess sidecar) throws IOException {
+    private static void sample(int sample, long rows, LinuxProcess sidecar) {
         System.gc();
         double heap = ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed() / 1048576.0;
         System.out.printf(

@@ -19,19 +19,16 @@ public final class KeyedBenchmark {
             for (Keys keys : Keys.values()) {
                 String panel = "count, " + backend.title + ", " + keys.title;
                 Rounds.run(panel, variants, (int) options.number("--rounds"), (variant, round, name) -> {
-                    Run run = CountVariants.run(name, keys, options, round);
-                    double jvmNanos = LinuxProcess.ofThisJvm().processorNanos();
-                    double sidecarNanos = sidecar.processorNanos();
+                    Run run = CountVariants.run(name, keys, options, round, LinuxProcess.ofThisJvm(), sidecar);
                     cluster.await(new KeyedJob(cluster, backend)
                             .start(new KeySource(name), variant, new CheckingSink(name), name));
-                    jvmNanos = LinuxProcess.ofThisJvm().processorNanos() - jvmNanos;
-                    sidecarNanos = sidecar.processorNanos() - sidecarNanos;
+                    double rowsPerSecond = run.finish();
+                    double[] nanos = run.nanosARow();
                     return Map.of(
-                            "rowsPerSecond", run.finish(),
-                            "rows", (double) run.rows(),
-                            "jvmNanos", jvmNanos / run.rows(),
-                            "sidecarNanos", sidecarNanos / run.rows(),
-                            "nanos", (jvmNanos + sidecarNanos) / run.rows());
+                            "rowsPerSecond", rowsPerSecond,
+                            "jvmNanos", nanos[0],
+                            "sidecarNanos", nanos[1],
+                            "nanos", nanos[0] + nanos[1]);
                 });
             }
         }

@@ -1,5 +1,6 @@
 package org.flinkwasm.benches;
 
+import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -25,6 +26,10 @@ final class Run {
     /** Null if nobody asks how long rows take. */
     private Latencies latencies;
 
+    private final LinuxProcess[] processes;
+    private double[] nanosBeforeWindow;
+    private double[] nanosInWindow;
+
     private long windowOpenedAtMs;
     private long windowClosedAtMs;
     private double rowsPerSecond;
@@ -41,12 +46,16 @@ final class Run {
         }
     }
 
-    /** A run that measures in a window behind a lead: until then the job starts, connects, compiles and fills its state. */
-    Run(String name, Truth truth, Length lead, Length window) {
+    /**
+     * A run that measures in a window behind a lead: until then the job starts, connects, compiles and fills its state. The processor time of
+     * the processes is measured too.
+     */
+    Run(String name, Truth truth, Length lead, Length window, LinuxProcess... processes) {
         this.name = name;
         this.truth = truth;
         this.lead = lead;
         this.window = window;
+        this.processes = processes;
         RUNS.put(name, this);
     }
 
@@ -80,11 +89,20 @@ final class Run {
 
     private synchronized void opened() {
         windowOpenedAtMs = System.currentTimeMillis();
+        nanosBeforeWindow = processorNanos();
     }
 
     private synchronized void sent(double perSecond) {
         windowClosedAtMs = System.currentTimeMillis();
+        nanosInWindow = processorNanos();
+        for (int i = 0; i < processes.length; i++) {
+            nanosInWindow[i] -= nanosBeforeWindow[i];
+        }
         rowsPerSecond = perSecond;
+    }
+
+    private double[] processorNanos() {
+        return Arrays.stream(processes).mapToDouble(LinuxProcess::processorNanos).toArray();
     }
 
     /** Called by the sink at its end. */
@@ -115,6 +133,11 @@ final class Run {
     /** Rows that the source has put out in the window; negative as long as it is not open. */
     long rowsInWindow() {
         return rows - rowsBeforeWindow;
+    }
+
+    /** The processor time that each process had in the window, in nanoseconds a row. */
+    synchronized double[] nanosARow() {
+        return Arrays.stream(nanosInWindow).map(nanos -> nanos / rowsInWindow()).toArray();
     }
 
     /** Whether this was in the window, in milliseconds since the epoch. */

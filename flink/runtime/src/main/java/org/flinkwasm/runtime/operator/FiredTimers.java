@@ -1,22 +1,20 @@
 package org.flinkwasm.runtime.operator;
 
-import org.apache.flink.table.data.RowData;
-
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
 /** Timers that fired and are not sent yet, in firing order. */
 final class FiredTimers {
-    private final List<RowData> keys = new ArrayList<>();
+    private final List<Object> keys = new ArrayList<>();
     private long[] timestamps = new long[128];
 
     /** Takes a timer, or refuses it for the moment. */
     interface Taker {
-        boolean take(RowData key, long timestamp) throws Exception;
+        boolean take(Object key, long timestamp) throws Exception;
     }
 
-    void add(RowData key, long timestamp) {
+    void add(Object key, long timestamp) {
         if (keys.size() == timestamps.length) {
             timestamps = Arrays.copyOf(timestamps, timestamps.length * 2);
         }
@@ -33,7 +31,7 @@ final class FiredTimers {
         int count = keys.size();
         int left = 0;
         for (int i = 0; i < count; i++) {
-            RowData key = keys.get(i);
+            Object key = keys.get(i);
             if (!taker.take(key, timestamps[i])) {
                 keys.set(left, key);
                 timestamps[left++] = timestamps[i];

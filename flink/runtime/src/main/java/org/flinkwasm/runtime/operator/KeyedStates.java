@@ -19,6 +19,7 @@ import org.flinkwasm.runtime.protocol.StateAnswer;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /** The states of a process function in Flink's state backend, for the current key. States are numbered as the function declares them. */
 final class KeyedStates {
@@ -30,6 +31,8 @@ final class KeyedStates {
     private final MapState<MapKey, byte[]>[] maps;
     /** For each state its place among the value and reducing states, or -1. */
     private final int[] valueIndices;
+    /** The value and reducing states. */
+    private final int[] valueStates;
     private final int valueCount;
 
     @SuppressWarnings("unchecked")
@@ -47,6 +50,7 @@ final class KeyedStates {
             valueIndices[i] = states.get(i).kind().isValue() ? nextValue++ : -1;
         }
         valueCount = nextValue;
+        valueStates = IntStream.range(0, count).filter(state -> valueIndices[state] >= 0).toArray();
     }
 
     private void open(int index, State state, RuntimeContext context) {
@@ -98,12 +102,9 @@ final class KeyedStates {
         return states.stream().anyMatch(state -> state.kind().isValue() && state.ttlMs() != null);
     }
 
-    boolean isValue(int state) {
-        return valueIndices[state] >= 0;
-    }
-
-    /** The value of a value or reducing state; null if there is none. */
-    byte[] value(int state) throws Exception {
+    /** The value of a value or reducing state, by its place among them; null if there is none. */
+    byte[] value(int index) throws Exception {
+        int state = valueStates[index];
         return values[state] != null ? values[state].value() : reducing[state].get();
     }
 

@@ -1,5 +1,6 @@
 package org.flinkwasm.runtime.operator;
 
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.table.data.RowData;
@@ -12,15 +13,14 @@ import org.flinkwasm.runtime.operator.WasmOperatorSpec.Column;
 
 import java.util.List;
 
-/**
- * The key of a row: its key columns in Flink's binary format, which is what Flink's SQL keeps in savepoints too. The returned row is used
- * again for the next: who keeps it has to copy it.
- */
-public final class RowKeySelector implements KeySelector<RowData, RowData> {
+/** The key of a row: a number where it is one column of numbers, otherwise the columns in Flink's binary format. Keys are immutable. */
+public final class RowKeySelector implements KeySelector<RowData, Object> {
     private static final long serialVersionUID = 1L;
 
     private final LogicalType[] types;
     private final int[] positions;
+    private final String schema;
+    private final RowKeyKind kind;
     private transient BinaryRowData key;
     private transient BinaryRowWriter writer;
     private transient Field[] fields;
@@ -34,10 +34,31 @@ public final class RowKeySelector implements KeySelector<RowData, RowData> {
     public RowKeySelector(List<Column> columns) {
         types = columns.stream().map(Column::type).toArray(LogicalType[]::new);
         positions = columns.stream().mapToInt(Column::position).toArray();
+        schema = RowKeyKind.schema(List.of(types));
+        kind = RowKeyKind.of(schema);
+    }
+
+    /** The type of the keys. */
+    public TypeInformation<Object> keyType() {
+        return new RowKeyTypeInfo(schema);
     }
 
     @Override
-    public RowData getKey(RowData row) {
+    public Object getKey(RowData row) {
+        if (kind == RowKeyKind.ROW) {
+            return columns(row);
+        }
+        int position = positions[0];
+        if (row.isNullAt(position)) {
+            return RowKey.NULL;
+        }
+        if (kind == RowKeyKind.LONG) {
+            return row.getLong(position);
+        }
+        return row.getInt(position);
+    }
+
+    private RowKey columns(RowData row) {
         if (key == null) {
             open();
         }
@@ -50,7 +71,9 @@ public final class RowKeySelector implements KeySelector<RowData, RowData> {
             }
         }
         writer.complete();
-        return key;
+        byte[] bytes = new byte[key.getSizeInBytes()];
+        key.getSegments()[0].get(0, bytes);
+        return new RowKey(bytes);
     }
 
     private void open() {

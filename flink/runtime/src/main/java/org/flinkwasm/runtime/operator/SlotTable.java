@@ -1,13 +1,15 @@
 package org.flinkwasm.runtime.operator;
 
-import org.apache.flink.table.data.RowData;
 import org.flinkwasm.runtime.protocol.Limits;
 
 import java.util.Arrays;
 
 /**
  * Which key has which slot of the sidecar. A slot that a bundle on its way names is held; the others are idle, and the one that has been idle
- * longest is given up first. A hash table over arrays: nothing is allocated for a key but the key.
+ * longest is given up first.
+ *
+ * <p>A hash table whose entries hold the hash, and a record of numbers for each slot: where there are many keys every array that is touched is
+ * one more miss of the processor's cache. Nothing is allocated for a key but the key.
  */
 final class SlotTable {
     private static final int NONE = -1;
@@ -16,17 +18,27 @@ final class SlotTable {
     /** What a key costs the sidecar besides the bytes of its values. */
     private static final int SLOT_BYTES = 64;
 
-    private final int valueStates;
+    // A slot's record: its key's hash, how often it is held, by which bundle last and at which index there, its neighbours by age when it is
+    // idle; then the bytes of each value.
+    private static final int HASH = 0;
+    private static final int HOLDS = 1;
+    private static final int BUNDLE = 2;
+    private static final int INDEX = 3;
+    private static final int OLDER = 4;
+    private static final int NEWER = 5;
+    private static final int VALUE_BYTES = 6;
 
-    // For each slot.
-    private RowData[] keys = new RowData[INITIAL_SLOTS];
-    private int[] hashes = new int[INITIAL_SLOTS];
-    private int[] holds = new int[INITIAL_SLOTS];
-    private long[] bundles = new long[INITIAL_SLOTS];
-    private int[] indices = new int[INITIAL_SLOTS];
-    private int[] valueBytes;
-    private int[] older = new int[INITIAL_SLOTS];
-    private int[] newer = new int[INITIAL_SLOTS];
+    /** 2^32 divided by the golden ratio: Knuth's multiplier, by which neighbours land far apart. */
+    private static final int GOLDEN_RATIO = 0x9E3779B9;
+
+    /** Numbers of a record: half a cache line, or a multiple of it. */
+    private static final int RECORD_UNIT = 8;
+
+    private final int valueStates;
+    private final int recordSize;
+
+    private Object[] keys = new Object[INITIAL_SLOTS];
+    private int[] records;
 
     // Slots that no key has: those given up, then those never used.
     private int[] free = new int[INITIAL_SLOTS];
@@ -37,15 +49,16 @@ final class SlotTable {
     private int oldest = NONE;
     private int newest = NONE;
 
-    /** Open addressing: slots + 1, 0 where there is none. */
-    private int[] table = new int[INITIAL_SLOTS * 2];
+    /** Open addressing: the hash in the upper half, slot + 1 in the lower; 0 where there is none. */
+    private long[] table = new long[INITIAL_SLOTS * 2];
 
     private int size;
     private long bytes;
 
     SlotTable(int valueStates) {
         this.valueStates = valueStates;
-        valueBytes = new int[INITIAL_SLOTS * valueStates];
+        recordSize = (VALUE_BYTES + valueStates + RECORD_UNIT - 1) / RECORD_UNIT * RECORD_UNIT;
+        records = new int[INITIAL_SLOTS * recordSize];
     }
 
     int size() {
@@ -58,23 +71,31 @@ final class SlotTable {
     }
 
     /** The slot of a key, or -1. */
-    int find(RowData key, int hash) {
+    int find(Object key, int hash) {
         int mask = table.length - 1;
-        for (int at = spread(hash) & mask; table[at] != 0; at = at + 1 & mask) {
-            int slot = table[at] - 1;
-            if (hashes[slot] == hash && keys[slot].equals(key)) {
-                return slot;
+        int at = home(hash);
+        long entry = table[at];
+        while (entry != 0) {
+            if (hash(entry) == hash && keys[(int) entry - 1].equals(key)) {
+                return (int) entry - 1;
             }
+            at = at + 1 & mask;
+            entry = table[at];
         }
         return NONE;
     }
 
-    private static int spread(int hash) {
-        return hash ^ hash >>> 16;
+    /** Where the search for a hash starts: numbers in a row, which are their own hash, must not become entries in a row. */
+    private int home(int hash) {
+        return hash * GOLDEN_RATIO >>> Integer.numberOfLeadingZeros(table.length) + 1;
+    }
+
+    private static int hash(long entry) {
+        return (int) (entry >>> 32);
     }
 
     /** Gives a slot to a key that has none. The key is kept as it is. */
-    int add(RowData key, int hash) {
+    int add(Object key, int hash) {
         if (size == Limits.MAX_SLOTS) {
             throw new IllegalStateException("all " + Limits.MAX_SLOTS + " slots are held by bundles");
         }
@@ -83,10 +104,10 @@ final class SlotTable {
         }
         int slot = freeCount > 0 ? free[--freeCount] : newSlot();
         keys[slot] = key;
-        hashes[slot] = hash;
-        holds[slot] = 0;
-        bundles[slot] = 0;
-        insert(slot);
+        int record = slot * recordSize;
+        records[record + HASH] = hash;
+        records[record + HOLDS] = 0;
+        insert((long) hash << 32 | slot + 1);
         size++;
         bytes += SLOT_BYTES;
         linkNewest(slot);
@@ -97,74 +118,66 @@ final class SlotTable {
         if (usedSlots == keys.length) {
             int length = usedSlots * 2;
             keys = Arrays.copyOf(keys, length);
-            hashes = Arrays.copyOf(hashes, length);
-            holds = Arrays.copyOf(holds, length);
-            bundles = Arrays.copyOf(bundles, length);
-            indices = Arrays.copyOf(indices, length);
-            valueBytes = Arrays.copyOf(valueBytes, length * valueStates);
-            older = Arrays.copyOf(older, length);
-            newer = Arrays.copyOf(newer, length);
+            records = Arrays.copyOf(records, length * recordSize);
             free = Arrays.copyOf(free, length);
         }
         return usedSlots++;
     }
 
-    private void insert(int slot) {
+    private void insert(long entry) {
         int mask = table.length - 1;
-        int at = spread(hashes[slot]) & mask;
+        int at = home(hash(entry));
         while (table[at] != 0) {
             at = at + 1 & mask;
         }
-        table[at] = slot + 1;
+        table[at] = entry;
     }
 
     private void enlargeTable() {
-        int[] old = table;
-        table = new int[old.length * 2];
-        for (int entry : old) {
+        long[] old = table;
+        table = new long[old.length * 2];
+        for (long entry : old) {
             if (entry != 0) {
-                insert(entry - 1);
+                insert(entry);
             }
         }
     }
 
-    RowData key(int slot) {
+    Object key(int slot) {
         return keys[slot];
     }
 
-    /** A bundle names the slot: it is held until released as often. */
-    void hold(int slot) {
-        if (holds[slot]++ == 0) {
+    /** A bundle names the slot, for a key that has an index there: it is held until released as often. Bundles that are held have different numbers. */
+    void hold(int slot, int bundle, int index) {
+        int record = slot * recordSize;
+        if (records[record + HOLDS]++ == 0) {
             unlink(slot);
         }
+        records[record + BUNDLE] = bundle;
+        records[record + INDEX] = index;
     }
 
     void release(int slot) {
-        if (--holds[slot] == 0) {
+        if (--records[slot * recordSize + HOLDS] == 0) {
             linkNewest(slot);
         }
     }
 
     boolean isHeld(int slot) {
-        return holds[slot] > 0;
+        return records[slot * recordSize + HOLDS] > 0;
     }
 
-    /** Remembers the index of the slot's key in a bundle that is being filled; bundles have numbers from 1. */
-    void setIndex(int slot, long bundle, int index) {
-        bundles[slot] = bundle;
-        indices[slot] = index;
-    }
-
-    /** The index of the slot's key in a bundle, or -1. */
-    int index(int slot, long bundle) {
-        return bundles[slot] == bundle ? indices[slot] : NONE;
+    /** The index of the slot's key in the bundle that is being filled, or -1. */
+    int index(int slot, int bundle) {
+        int record = slot * recordSize;
+        return records[record + HOLDS] > 0 && records[record + BUNDLE] == bundle ? records[record + INDEX] : NONE;
     }
 
     /** Says how large a value has become. */
     void setValueBytes(int slot, int valueState, int length) {
-        int at = slot * valueStates + valueState;
-        bytes += length - valueBytes[at];
-        valueBytes[at] = length;
+        int at = slot * recordSize + VALUE_BYTES + valueState;
+        bytes += length - records[at];
+        records[at] = length;
     }
 
     /** Takes the slot that is idle longest from its key; -1 if all are held. */
@@ -188,13 +201,13 @@ final class SlotTable {
     /** Removes from the hash table; entries behind move up, so that no search ends early. */
     private void remove(int slot) {
         int mask = table.length - 1;
-        int at = spread(hashes[slot]) & mask;
-        while (table[at] != slot + 1) {
+        int at = home(records[slot * recordSize + HASH]);
+        while ((int) table[at] != slot + 1) {
             at = at + 1 & mask;
         }
         int next = at + 1 & mask;
         while (table[next] != 0) {
-            int home = spread(hashes[table[next] - 1]) & mask;
+            int home = home(hash(table[next]));
             if ((next - home & mask) >= (next - at & mask)) {
                 table[at] = table[next];
                 at = next;
@@ -205,28 +218,30 @@ final class SlotTable {
     }
 
     private void linkNewest(int slot) {
-        older[slot] = newest;
-        newer[slot] = NONE;
+        int record = slot * recordSize;
+        records[record + OLDER] = newest;
+        records[record + NEWER] = NONE;
         if (newest == NONE) {
             oldest = slot;
         } else {
-            newer[newest] = slot;
+            records[newest * recordSize + NEWER] = slot;
         }
         newest = slot;
     }
 
     private void unlink(int slot) {
-        int before = older[slot];
-        int after = newer[slot];
+        int record = slot * recordSize;
+        int before = records[record + OLDER];
+        int after = records[record + NEWER];
         if (before == NONE) {
             oldest = after;
         } else {
-            newer[before] = after;
+            records[before * recordSize + NEWER] = after;
         }
         if (after == NONE) {
             newest = before;
         } else {
-            older[after] = before;
+            records[after * recordSize + OLDER] = before;
         }
     }
 }

@@ -14,7 +14,6 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
-import org.apache.flink.table.data.binary.BinaryRowData;
 import org.apache.flink.table.data.columnar.ColumnarRowData;
 import org.apache.flink.table.data.columnar.vector.VectorizedColumnBatch;
 import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
@@ -51,7 +50,7 @@ import java.util.List;
  * before them.
  */
 public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
-        implements Triggerable<RowData, VoidNamespace>, ProcessReply.Changes, ProcessReply.Effects {
+        implements Triggerable<Object, VoidNamespace>, ProcessReply.Changes, ProcessReply.Effects {
     private static final long serialVersionUID = 1L;
 
     /** Bundles of timers that fire at one watermark: more are taken for timers that register each other without end. */
@@ -68,17 +67,20 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     private final transient Keyed keyed;
     /** Keys of a bundle of rows: all bundles together hold less than all slots. */
     private final transient int maxKeys;
+    private final transient int cacheSlots;
+    private final transient long cacheBytes;
 
     private transient StoredDescription description;
     private transient KeyedStates states;
     private transient InternalTimerService<VoidNamespace> timers;
     private transient SlotTable slots;
+    private transient RowKeyView keyView;
     private transient boolean hasTtl;
 
     // The open bundle.
     private transient KeyedBundleWriter writer;
     private transient GenericRowData values;
-    private transient long bundleNumber;
+    private transient int bundleNumber;
 
     // The bundle that is carried out.
     private transient ProcessReply reply;
@@ -102,6 +104,8 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     WasmProcessOperator(StreamOperatorParameters<RowData> parameters, WasmOperatorSpec spec) {
         super(parameters, spec);
         keyed = spec.keyed();
+        cacheSlots = spec.settings().cacheSlots();
+        cacheBytes = spec.settings().cacheBytes();
         maxKeys = Limits.MAX_SLOTS / (spec.settings().bundlesInFlight() + 2);
     }
 
@@ -132,6 +136,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         states = new KeyedStates(keyed.states(), getRuntimeContext());
         hasTtl = states.hasTtl();
         slots = new SlotTable(states.valueCount());
+        keyView = new RowKeyView(keyed.keyColumns().size());
         timers = getInternalTimerService(TIMERS, VoidNamespaceSerializer.INSTANCE, this);
         writer = new KeyedBundleWriter(writer(spec.arguments()), writer(keyed.key()), states.valueCount());
         values = new GenericRowData(states.valueCount());
@@ -165,8 +170,8 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
 
     @Override
     public void processElement(StreamRecord<RowData> element) throws Exception {
-        RowData key = (RowData) getCurrentKey();
-        if (keepsOut(element, element.getValue(), spec.arguments()) || keepsOut(element, key, keyed.key())) {
+        Object key = getCurrentKey();
+        if (keepsOut(element, element.getValue(), spec.arguments()) || keepsOut(element, keyView.of(key), keyed.key())) {
             return;
         }
         if (!processingTimers.isEmpty()) {
@@ -180,10 +185,10 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         long timestamp = element.hasTimestamp() ? element.getTimestamp() : Bundle.NO_TIMESTAMP;
         String nullField;
         try {
-            int index = keyIndex(bundle, key);
+            int slot = slots.find(key, key.hashCode());
+            int index = slot < 0 ? -1 : slots.index(slot, bundleNumber);
             if (index < 0) {
-                // The key selector's row is used again.
-                index = addKey(bundle, key, true);
+                index = addKey(bundle, key, slot);
             }
             writer.addItem(index, timestamp);
             nullField = writer.addRow(element.getValue());
@@ -200,26 +205,17 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         sendIfDue(bundle.keyCount >= maxKeys, writer.bytes());
     }
 
-    /** The index of a key in the open bundle; -1 if it has none yet. */
-    private int keyIndex(KeyedBundle bundle, RowData key) {
-        int slot = slots.find(key, key.hashCode());
-        return slot < 0 ? -1 : slots.index(slot, bundleNumber);
-    }
-
-    /** Adds the current key to the open bundle, with its values where the sidecar does not have them. */
-    private int addKey(KeyedBundle bundle, RowData key, boolean copy) throws Exception {
-        int hash = key.hashCode();
-        int slot = slots.find(key, hash);
+    /** Adds the current key, whose slot is -1 if it has none, to the open bundle, with its values where the sidecar does not have them. */
+    private int addKey(KeyedBundle bundle, Object key, int slot) throws Exception {
         // What may have expired in a slot is sent again, unless a bundle on its way has the key.
         boolean fresh = slot < 0 || hasTtl && !slots.isHeld(slot);
         if (slot < 0) {
             makeRoom();
-            slot = slots.add(copy ? ((BinaryRowData) key).copy() : key, hash);
+            slot = slots.add(key, key.hashCode());
         }
-        slots.hold(slot);
         int index = bundle.addKey(slot);
-        slots.setIndex(slot, bundleNumber, index);
-        String nullColumn = writer.addKey(slot, key);
+        slots.hold(slot, bundleNumber, index);
+        String nullColumn = writer.addKey(slot, keyView.of(key));
         if (nullColumn != null) {
             throw nullIn(nullColumn);
         }
@@ -231,7 +227,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
 
     /** Gives up idle slots where the cache is full. */
     private void makeRoom() {
-        while (slots.size() >= spec.settings().cacheSlots() || slots.bytes() >= spec.settings().cacheBytes()) {
+        while (slots.size() >= cacheSlots || slots.bytes() >= cacheBytes) {
             int slot = slots.giveUpOldest();
             if (slot < 0) {
                 return;
@@ -241,13 +237,10 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     }
 
     private void readValues(int slot) throws Exception {
-        for (int state = 0; state < states.count(); state++) {
-            if (states.isValue(state)) {
-                byte[] value = states.value(state);
-                int index = states.valueIndex(state);
-                values.setField(index, value);
-                slots.setValueBytes(slot, index, value == null ? 0 : value.length);
-            }
+        for (int index = 0; index < states.valueCount(); index++) {
+            byte[] value = states.value(index);
+            values.setField(index, value);
+            slots.setValueBytes(slot, index, value == null ? 0 : value.length);
         }
         writer.addValues(values);
     }
@@ -288,7 +281,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         if (isOfRows(bundle)) {
             return super.deadLetter(bundle, item, code, message, now);
         }
-        RowData key = slots.key(bundle.slot(bundle.timerKey(item)));
+        RowData key = keyView.of(slots.key(bundle.slot(bundle.timerKey(item))));
         String domain = bundle.mode == BundleMode.EVENT_TIME_TIMERS ? "event-time" : "processing-time";
         return letters.ofTimer(key, bundle.timestamp(item), domain, code, message, now);
     }
@@ -476,13 +469,14 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         bundle.mode = mode;
         bundleNumber++;
         fired.offer((key, timestamp) -> {
-            int index = keyIndex(bundle, key);
+            int slot = slots.find(key, key.hashCode());
+            int index = slot < 0 ? -1 : slots.index(slot, bundleNumber);
             if (index < 0) {
                 if (bundle.rows >= MAX_TIMERS || bundle.keyCount >= maxKeys || writer.bytes() >= MAX_TIMER_BUNDLE_BYTES) {
                     return false;
                 }
                 setCurrentKey(key);
-                index = addKey(bundle, key, false);
+                index = addKey(bundle, key, slot);
             }
             writer.addItem(index, timestamp);
             bundle.addTimer(index, timestamp);
@@ -492,13 +486,13 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     }
 
     @Override
-    public void onEventTime(InternalTimer<RowData, VoidNamespace> timer) {
+    public void onEventTime(InternalTimer<Object, VoidNamespace> timer) {
         eventTimers.add(timer.getKey(), timer.getTimestamp());
     }
 
     /** Never waits: Flink's timer service is in the middle of its queue. */
     @Override
-    public void onProcessingTime(InternalTimer<RowData, VoidNamespace> timer) {
+    public void onProcessingTime(InternalTimer<Object, VoidNamespace> timer) {
         if (processingTimers.isEmpty()) {
             mailbox.execute(this::sendProcessingTimers, "wasm timers of processing time");
         }

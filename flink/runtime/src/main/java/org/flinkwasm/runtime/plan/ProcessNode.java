@@ -97,8 +97,8 @@ final class ProcessNode extends WasmNode {
 
     @Override
     DataStream<RowData> distribute(DataStream<RowData> rows) {
-        RowType keyType = RowType.of(keyedBy.stream().map(Column::type).toArray(LogicalType[]::new));
-        return rows.keyBy(new RowKeySelector(keyedBy), InternalTypeInfo.of(keyType));
+        RowKeySelector selector = new RowKeySelector(keyedBy);
+        return rows.keyBy(selector, selector.keyType());
     }
 
     @Override

@@ -1,6 +1,6 @@
 package org.flinkwasm.runtime.operator;
 
-import org.apache.flink.api.java.functions.KeySelector;
+import org.apache.flink.api.common.serialization.SerializerConfigImpl;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
@@ -14,11 +14,8 @@ import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
-import org.apache.flink.table.data.binary.BinaryRowData;
-import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
 import org.apache.flink.table.runtime.typeutils.RowDataSerializer;
 import org.apache.flink.table.types.logical.LogicalType;
-import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.util.OutputTag;
 import org.flinkwasm.runtime.RealSidecar;
 import org.flinkwasm.runtime.Rows;
@@ -55,14 +52,10 @@ final class AllStates implements AutoCloseable {
 
     final OneInputStreamOperatorTestHarness<RowData, RowData> harness;
 
-    private AllStates(
-            OneInputStreamOperatorTestHarness<RowData, RowData> harness, KeySelector<RowData, RowData> selector, String backend)
-            throws Exception {
+    private AllStates(OneInputStreamOperatorTestHarness<RowData, RowData> harness, String backend) throws Exception {
         this.harness = harness;
-        LogicalType key = Rows.parse(INPUT.get(0));
-        harness.getStreamConfig().setStatePartitioner(0, selector);
-        harness.getStreamConfig()
-                .setStateKeySerializer(InternalTypeInfo.of(RowType.of(false, key)).toSerializer());
+        harness.getStreamConfig().setStatePartitioner(0, KEY);
+        harness.getStreamConfig().setStateKeySerializer(KEY.keyType().createSerializer(new SerializerConfigImpl()));
         harness.getStreamConfig().serializeAllConfigs();
         Configuration configuration = new Configuration();
         configuration.set(StateBackendOptions.STATE_BACKEND, backend);
@@ -81,8 +74,6 @@ final class AllStates implements AutoCloseable {
         return new AllStates(
                 new OneInputStreamOperatorTestHarness<>(
                         new KeyedProcessOperator<>(new AllStatesInJava(TAG)), environment(AllStates.class.getClassLoader(), 1, 0)),
-                // Flink's heap state keeps the key as it is.
-                row -> ((BinaryRowData) KEY.getKey(row)).copy(),
                 backend);
     }
 
@@ -95,7 +86,6 @@ final class AllStates implements AutoCloseable {
             throws Exception {
         return new AllStates(
                 new OneInputStreamOperatorTestHarness<>(new WasmOperatorFactory(spec), environment(withBundle, parallelism, subtask)),
-                KEY,
                 backend);
     }
 

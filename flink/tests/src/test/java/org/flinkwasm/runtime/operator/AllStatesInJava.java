@@ -27,7 +27,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /** The rules of {@code udfs/all-states}, which documents them, as a Flink program would have them. */
-final class AllStatesInJava extends KeyedProcessFunction<RowData, RowData, RowData> {
+final class AllStatesInJava extends KeyedProcessFunction<Object, RowData, RowData> {
     private static final long serialVersionUID = 1L;
 
     private static final int MAX_LIST = 4;
@@ -95,7 +95,7 @@ final class AllStatesInJava extends KeyedProcessFunction<RowData, RowData, RowDa
             context.timerService().registerEventTimeTimer(timestamp + CHAIN_STEP_MS);
         }
         StringData source = StringData.fromString(isEventTime ? "event-time" : "processing-time");
-        context.output(events, GenericRowData.of(context.getCurrentKey().getLong(0), source, timestamp, sum.get()));
+        context.output(events, GenericRowData.of(context.getCurrentKey(), source, timestamp, sum.get()));
     }
 
     private void append(long n) throws Exception {

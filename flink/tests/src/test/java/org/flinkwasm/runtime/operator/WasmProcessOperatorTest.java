@@ -7,11 +7,9 @@ import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
-import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
 import org.apache.flink.table.runtime.typeutils.RowDataSerializer;
 import org.apache.flink.table.types.logical.BigIntType;
 import org.apache.flink.table.types.logical.LogicalType;
-import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.table.types.logical.VarCharType;
 import org.flinkwasm.runtime.DiagnosticException;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.Column;
@@ -55,7 +53,7 @@ class WasmProcessOperatorTest {
 
     private CountingFunction function;
     private ScriptedSidecar sidecar;
-    private KeyedOneInputStreamOperatorTestHarness<RowData, RowData, RowData> harness;
+    private KeyedOneInputStreamOperatorTestHarness<Object, RowData, RowData> harness;
     private int cacheSlots = 65_536;
     private Long ttlMs;
     private long timerAfter;
@@ -104,10 +102,8 @@ class WasmProcessOperatorTest {
         close();
         function = new CountingFunction(timerAfter);
         sidecar = new ScriptedSidecar(folder, answersAtOnce, function);
-        harness = new KeyedOneInputStreamOperatorTestHarness<>(
-                new WasmOperatorFactory(spec()),
-                new RowKeySelector(List.of(new Column("user", USER, 0))),
-                InternalTypeInfo.of(RowType.of(false, USER)));
+        RowKeySelector key = new RowKeySelector(List.of(new Column("user", USER, 0)));
+        harness = new KeyedOneInputStreamOperatorTestHarness<>(new WasmOperatorFactory(spec()), key, key.keyType());
         harness.setup(new RowDataSerializer(USER, USER));
         if (state != null) {
             harness.initializeState(state);

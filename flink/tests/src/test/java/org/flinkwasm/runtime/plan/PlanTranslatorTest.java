@@ -5,11 +5,11 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.jobgraph.JobVertex;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.graph.StreamNode;
-import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
 import org.apache.flink.table.types.logical.BigIntType;
-import org.apache.flink.table.types.logical.RowType;
 import org.flinkwasm.runtime.Diagnostic;
 import org.flinkwasm.runtime.DiagnosticException;
+import org.flinkwasm.runtime.operator.RowKeySelector;
+import org.flinkwasm.runtime.operator.WasmOperatorSpec.Column;
 import org.flinkwasm.shaded.gson.JsonObject;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -224,8 +224,9 @@ class PlanTranslatorTest {
         assertEquals("HASH", node.getInEdges().get(0).getPartitioner().toString());
         assertEquals(1, node.getStatePartitioners().length);
         // The column is INT; the function reads its key as BIGINT.
+        RowKeySelector key = new RowKeySelector(List.of(new Column("n", new BigIntType(), 0)));
         assertEquals(
-                InternalTypeInfo.of(RowType.of(new BigIntType())).createSerializer(new SerializerConfigImpl()), node.getStateKeySerializer());
+                key.keyType().createSerializer(new SerializerConfigImpl()), node.getStateKeySerializer());
     }
 
     /** State of sources and sinks is found by uids that neither the parallelism nor a further operation changes. */
