@@ -7,7 +7,7 @@ MVN = mvn -B -ntp
 FLINK_WASM = target/release/flink-wasm
 RUNTIME_JAR = flink/target/flink-wasm-runtime.jar
 
-.PHONY: all build demo test test-rust test-jvm guests lint install bench fuzz clean
+.PHONY: all build demo test test-rust test-jvm guests lint install bench chaos fuzz clean
 
 all: build
 
@@ -75,6 +75,11 @@ install: build
 # BENCH="--quick" for a smoke check, BENCH="boundary start" for some; see benches/README.md.
 bench: build
 	target/release/flink-wasm-bench $(BENCH)
+
+# Crashes of sidecar, task manager and both at random moments, on separate processes: the long form of what `make test` does four times.
+# CHAOS_SEED=.. repeats a run, CHAOS_BACKEND=rocksdb and CHAOS_FLINK=1.20.3 choose another.
+chaos: build
+	CHAOS_KILLS=$(or $(CHAOS_KILLS),52) $(CARGO) test --release --workspace --test chaos -- --nocapture
 
 fuzz:
 	fuzz/run.sh $(or $(SECONDS_EACH),60)

@@ -75,10 +75,12 @@ fn asynchronous_functions_are_refused_when_they_are_packed() {
     std::fs::write(folder.join("job.json"), job.to_string()).expect("a file");
     run(folder, &["pack"]).fails(1, &["error[FW0303]", "lookup.wasm", "functions are synchronous"]);
 
-    job["operations"] = json!([{"type": "asyncFunction", "functionType": "http", "url": "http://rates/{id}"}]);
+    job["operations"] =
+        json!([{"type": "asyncFunction", "functionType": "http", "url": "http://rates/{id}"}]);
     job["functions"] = json!({});
     std::fs::write(folder.join("job.json"), job.to_string()).expect("a file");
-    run(folder, &["pack"]).fails(1, &["error[FW0103]", "job.json:1:", "asyncFunction", "docs/synchronous.md"]);
+    run(folder, &["pack"])
+        .fails(1, &["error[FW0103]", "job.json:1:", "asyncFunction", "docs/synchronous.md"]);
 }
 
 /// `cargo-component`, installed once into this project's cache folder.

@@ -45,8 +45,9 @@ fn job(folder: &Path, component: &Path, rows: i64, backend: &str) -> Value {
 /// Writes and packs a job definition; the bundle.
 fn pack(folder: &Path, name: &str, job: &Value) -> PathBuf {
     std::fs::write(folder.join(format!("{name}.json")), job.to_string()).expect("the job definition");
-    run(folder, &["pack", &format!("{name}.json")]).ok();
-    folder.join(format!("{name}.flinkwasm"))
+    let bundle = format!("{name}.flinkwasm");
+    run(folder, &["pack", &format!("{name}.json"), "--output", &bundle]).ok();
+    folder.join(bundle)
 }
 
 /// `udfs/count` as a package of its own, with its source changed by `edit`: another component with another digest.
@@ -161,12 +162,8 @@ fn an_upgrade_that_would_lose_state_is_refused_before_the_old_job_stops() {
 
     let narrower = rebuilt(folder, "narrower", |source| {
         source
-            .replace("ValueState<i64>", "ValueState<String>")
-            .replace(
-                "self.count.get().unwrap_or_default() + 1",
-                "self.count.get().and_then(|text| text.parse::<i64>().ok()).unwrap_or_default() + 1",
-            )
-            .replace("self.count.set(count)", "self.count.set(count.to_string())")
+            .replace("ValueState<i64>", "ValueState<i32>")
+            .replace("user_id: event.user_id, count }", "user_id: event.user_id, count: count.into() }")
     });
     let other_type = pack(folder, "other-type", &job(folder, &narrower, rows, "hashmap"));
     let mut renamed = definition.clone();
@@ -189,7 +186,7 @@ fn an_upgrade_that_would_lose_state_is_refused_before_the_old_job_stops() {
         let arguments = ["upgrade", &job_id, &bundle, "--savepoint-dir", &savepoints];
         run(folder, &[&arguments[..], &at[..]].concat())
     };
-    upgrade(&other_type).fails(1, &["FW0606", "count", "v1:i64", "v1:string"]);
+    upgrade(&other_type).fails(1, &["FW0606", "count", "v1:i64", "v1:i32"]);
     upgrade(&missing).fails(1, &["FW0606", "count"]);
     upgrade(&damaged).fails(1, &["FW0402"]);
     let state = &cluster.get(&format!("/jobs/{job_id}"))["state"];
