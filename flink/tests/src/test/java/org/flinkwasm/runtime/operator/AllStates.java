@@ -73,7 +73,7 @@ final class AllStates implements AutoCloseable {
     static AllStates inJava(String backend) throws Exception {
         return new AllStates(
                 new OneInputStreamOperatorTestHarness<>(
-                        new KeyedProcessOperator<>(new AllStatesInJava(TAG)), environment(AllStates.class.getClassLoader(), 1, 0)),
+                        new KeyedProcessOperator<>(new AllStatesInJava<>(TAG)), environment(AllStates.class.getClassLoader(), 1, 0)),
                 backend);
     }
 

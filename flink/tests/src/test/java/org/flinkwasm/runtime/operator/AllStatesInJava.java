@@ -27,7 +27,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /** The rules of {@code udfs/all-states}, which documents them, as a Flink program would have them. */
-final class AllStatesInJava extends KeyedProcessFunction<Object, RowData, RowData> {
+public final class AllStatesInJava<K> extends KeyedProcessFunction<K, RowData, RowData> {
     private static final long serialVersionUID = 1L;
 
     private static final int MAX_LIST = 4;
@@ -41,7 +41,7 @@ final class AllStatesInJava extends KeyedProcessFunction<Object, RowData, RowDat
     private transient ListState<Long> list;
     private transient MapState<String, Long> map;
 
-    AllStatesInJava(OutputTag<RowData> events) {
+    public AllStatesInJava(OutputTag<RowData> events) {
         this.events = events;
     }
 
