@@ -15,6 +15,7 @@ fn limited(name: &str, policy: ErrorPolicy, retries: u32, rate: f64, burst: u32)
         limits: Limits { memory_bytes: 16 << 20, deadline_ms: 1_600, ..Limits::default() },
         on_error: OnError { policy, retries },
         rate_limiters: RateLimiters::default().connect("job", &declared).unwrap(),
+        ..Options::default()
     };
     function(name).open_with(&Map::new(), options).unwrap()
 }

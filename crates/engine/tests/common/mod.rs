@@ -13,42 +13,42 @@ use serde_json::{Map, Value};
 pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(&EngineConfig::default()).unwrap());
 
 /// A function of `udfs/` or of the test guests, loaded once.
-pub fn function(name: &str) -> Arc<LoadedFunction> {
+pub(crate) fn function(name: &str) -> Arc<LoadedFunction> {
     static LOADED: LazyLock<Mutex<HashMap<String, Arc<LoadedFunction>>>> = LazyLock::new(Mutex::default);
     let load = || ENGINE.load(&flink_wasm_test_guests::component(name)).unwrap().function;
     // One guest that does not build is no reason for the other tests to fail.
     LOADED.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_insert_with(load).clone()
 }
 
-pub fn open(name: &str, parameters: Value, limits: Limits) -> Result<Instance, Fault> {
+pub(crate) fn open(name: &str, parameters: Value, limits: Limits) -> Result<Instance, Fault> {
     let Value::Object(parameters) = parameters else { panic!("parameters are an object") };
     function(name).open(&parameters, limits)
 }
 
-pub fn opened(name: &str) -> Instance {
+pub(crate) fn opened(name: &str) -> Instance {
     open(name, Value::Object(Map::new()), Limits::default()).unwrap()
 }
 
 /// Rows as the payload of a bundle.
-pub fn payload(function: &LoadedFunction, rows: &[Value]) -> Vec<u8> {
+pub(crate) fn payload(function: &LoadedFunction, rows: &[Value]) -> Vec<u8> {
     let fields = function.description().input_fields().unwrap();
     encode_bundle(1_000, 2_000, &rows_to_batch(&fields, rows).unwrap())
 }
 
 /// A reply, independent of its bytes.
 #[derive(Debug, PartialEq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Output rows of a map.
-    pub rows: Vec<Value>,
+    pub(crate) rows: Vec<Value>,
     /// Their origins.
-    pub origins: Vec<u32>,
+    pub(crate) origins: Vec<u32>,
     /// What a filter keeps.
-    pub keep: Vec<bool>,
-    pub failures: Vec<(u32, String)>,
-    pub trailer: Trailer,
+    pub(crate) keep: Vec<bool>,
+    pub(crate) failures: Vec<(u32, String)>,
+    pub(crate) trailer: Trailer,
 }
 
-pub fn run(instance: &mut Instance, rows: &[Value]) -> Result<Answer, Fault> {
+pub(crate) fn run(instance: &mut Instance, rows: &[Value]) -> Result<Answer, Fault> {
     let function = instance.function().clone();
     let frame = instance.run(1, &payload(&function, rows))?;
     let reply = Reply::parse(function.output(), &frame[HEADER_BYTES..]).unwrap();
