@@ -86,7 +86,8 @@ class JavaScenariosTest {
                     case 0, 1 -> clock(random.nextInt(60));
                     // What was written since the last step of the clock lives for one more millisecond, or has just ended.
                     case 2 -> clock(AllStates.HOUR_MS - random.nextInt(2));
-                    case 3, 4, 5 -> watermark(random.nextInt(50));
+                    // One that does not rise reaches no operator: Flink's StatusWatermarkValve, which this harness does not have, stops it.
+                    case 3, 4, 5 -> watermark(1 + random.nextInt(50));
                     case 6 -> snapshot();
                     case 7 -> restore();
                     case 8, 9 -> expect();
