@@ -33,9 +33,9 @@ struct Sample {
 }
 
 impl Sample {
-    fn new<F: ProcessFunction + 'static>(folder: &str) -> Self {
+    fn new<F: ProcessFunction + 'static>(folder: &str, file: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../udfs").join(folder);
-        let text = std::fs::read_to_string(path.join("scenarios.json")).unwrap();
+        let text = std::fs::read_to_string(path.join(file)).unwrap();
         let function = Native::<F>::function().unwrap();
         let component = ENGINE.load(&flink_wasm_test_guests::component(folder)).unwrap().function;
         Self {
@@ -125,6 +125,13 @@ impl Sample {
             }
         }
     }
+}
+
+/// What the same rules come to in Java, as a `KeyedProcessFunction` in Flink's own harness, which has written this file: `JavaScenariosTest`
+/// of `flink/`.
+#[test]
+fn all_states_come_to_what_they_do_in_java() {
+    Sample::new::<all_states::AllStates>("all-states", "java-scenarios.json").check_scenarios();
 }
 
 /// What random rows are put together from: the values that the scenarios have in each column.
@@ -286,7 +293,7 @@ macro_rules! samples {
     ($($test:ident $folder:literal $function:ty;)*) => {
         $(#[test]
         fn $test() {
-            Sample::new::<$function>($folder).check();
+            Sample::new::<$function>($folder, "scenarios.json").check();
         })*
 
         /// A sample that was added without its line here is found.

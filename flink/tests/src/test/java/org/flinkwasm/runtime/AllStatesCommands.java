@@ -1,13 +1,17 @@
 package org.flinkwasm.runtime;
 
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ConfigOptions;
 import org.apache.flink.connector.datagen.source.DataGeneratorSource;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.table.connector.ChangelogMode;
+import org.apache.flink.table.connector.ProviderContext;
+import org.apache.flink.table.connector.source.DataStreamScanProvider;
 import org.apache.flink.table.connector.source.DynamicTableSource;
 import org.apache.flink.table.connector.source.ScanTableSource;
-import org.apache.flink.table.connector.source.SourceProvider;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
@@ -21,7 +25,7 @@ import java.util.Random;
 import java.util.Set;
 
 /**
- * A table of random commands for {@code udfs/all-states}. With a parallelism of 1 it gives them in one order.
+ * A table of random commands for {@code udfs/all-states}. One reader gives them in one order, whatever the job's parallelism.
  *
  * <p>Keys below {@link #ALARM_KEY} have timers of event time, the others timers of processing time: when these fire between the rows is
  * nobody's to say, so nothing else touches the {@code sum} of their keys.
@@ -100,10 +104,7 @@ public final class AllStatesCommands implements DynamicTableSourceFactory {
 
         @Override
         public ScanRuntimeProvider getScanRuntimeProvider(ScanContext context) {
-            TypeInformation<RowData> rowType = context.createTypeInformation(type);
-            long seed = this.seed;
-            long last = rows - 1;
-            return SourceProvider.of(new DataGeneratorSource<>(id -> rowInTime(seed, id, last), rows, rowType));
+            return new Reader(seed, rows, context.createTypeInformation(type));
         }
 
         @Override
@@ -114,6 +115,26 @@ public final class AllStatesCommands implements DynamicTableSourceFactory {
         @Override
         public String asSummaryString() {
             return "commands";
+        }
+    }
+
+    /**
+     * One reader. Not a {@code SourceProvider} with a parallelism: behind it the rows are dealt out to as many tasks as the job's parallelism says,
+     * and come to a key in no order.
+     */
+    private record Reader(long seed, long rows, TypeInformation<RowData> type) implements DataStreamScanProvider {
+        @Override
+        public DataStream<RowData> produceDataStream(ProviderContext context, StreamExecutionEnvironment environment) {
+            long seed = this.seed;
+            long last = rows - 1;
+            return environment
+                    .fromSource(new DataGeneratorSource<>(id -> rowInTime(seed, id, last), rows, type), WatermarkStrategy.noWatermarks(), "commands")
+                    .setParallelism(1);
+        }
+
+        @Override
+        public boolean isBounded() {
+            return true;
         }
     }
 

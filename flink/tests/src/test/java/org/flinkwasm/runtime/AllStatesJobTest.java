@@ -22,6 +22,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 import java.io.File;
 import java.lang.ProcessBuilder.Redirect;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -61,10 +62,10 @@ class AllStatesJobTest extends EmbeddedJob {
     @CsvSource({"hashmap, 1", "rocksdb, 2"})
     void sameAsInJava(String backend, long seed) throws Exception {
         Map<String, String> options = Map.of(
-                // Of SQL operators, the source among them: it has one reader, and rows and watermarks one order. The process functions have two.
-                "table.exec.resource.default-parallelism", "1",
                 // Without one there is a watermark behind each row for which it rises, and not whenever the clock says so.
                 "pipeline.auto-watermark-interval", "0 ms",
+                // So small that the source waits for the function, and its pause before the last row begins when most rows are through.
+                "taskmanager.memory.segment-size", "4 kb",
                 "state.backend.type", backend);
         Outputs java = inJava(options, seed);
         Outputs wasm = inSidecar(options, seed);
@@ -116,6 +117,8 @@ class AllStatesJobTest extends EmbeddedJob {
                 sidecar.socket.toString());
         Outcome outcome = outcome();
         assertEquals("finished", outcome.last().get("event").getAsString(), outcome.last().toString());
+        String log = Files.readString(folder.resolve("sidecar.log"));
+        IntStream.range(0, PARALLELISM).forEach(subtask -> assertTrue(log.contains("subtask=" + subtask), log));
         return new Outputs(outcome.printed("sink"), outcome.printed("events_sink"));
     }
 
@@ -135,10 +138,13 @@ class AllStatesJobTest extends EmbeddedJob {
                         StringData.fromString((String) row.getField("op")),
                         StringData.fromString((String) row.getField("name")),
                         row.getField("n")))
+                // As many as the source: rows come to a key in its order.
+                .setParallelism(1)
                 .returns(rowType(INPUT_TYPES))
                 .keyBy(row -> row.getLong(0), Types.LONG)
                 .process(new AllStatesInJava<>(events))
                 .returns(rowType(OUTPUT_TYPES));
+        assertEquals(PARALLELISM, output.getParallelism());
         List<String> rows = new ArrayList<>();
         List<String> eventRows = new ArrayList<>();
         try (CloseableIterator<JsonRow> all = output.map(row -> new JsonRow(false, json(row, OUTPUT, OUTPUT_TYPES)))

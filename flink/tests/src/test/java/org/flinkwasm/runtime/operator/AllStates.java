@@ -42,11 +42,11 @@ final class AllStates implements AutoCloseable {
     private static final List<String> NAMES = List.of("k", "id", "op", "name", "n");
     private static final List<String> INPUT =
             List.of("BIGINT NOT NULL", "BIGINT NOT NULL", "STRING NOT NULL", "STRING NOT NULL", "BIGINT NOT NULL");
-    private static final List<String> OUTPUT = List.of(
+    static final List<String> OUTPUT = List.of(
             "BIGINT NOT NULL", "BIGINT NOT NULL", "BIGINT", "BIGINT", "BIGINT", "STRING NOT NULL", "STRING NOT NULL");
-    private static final List<String> EVENT = List.of("BIGINT NOT NULL", "STRING NOT NULL", "BIGINT NOT NULL", "BIGINT");
+    static final List<String> EVENT = List.of("BIGINT NOT NULL", "STRING NOT NULL", "BIGINT NOT NULL", "BIGINT");
     private static final SideOutput EVENTS = new SideOutput("events", EVENT, types(EVENT));
-    private static final OutputTag<RowData> TAG = WasmProcessOperator.tag(EVENTS);
+    static final OutputTag<RowData> TAG = WasmProcessOperator.tag(EVENTS);
 
     private static final RowKeySelector KEY = new RowKeySelector(List.of(new Column("k", types(INPUT).get(0), 0)));
 
@@ -65,7 +65,7 @@ final class AllStates implements AutoCloseable {
         harness.setup(new RowDataSerializer(types(OUTPUT).toArray(new LogicalType[0])));
     }
 
-    private static List<LogicalType> types(List<String> types) {
+    static List<LogicalType> types(List<String> types) {
         return new ArrayList<>(types.stream().map(Rows::parse).toList());
     }
 
