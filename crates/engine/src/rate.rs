@@ -368,7 +368,7 @@ mod tests {
     fn requests_that_are_run_again_get_the_same_answers() {
         let registry = RateLimiters::default();
         let mut requests = Requests::new(registry.connect("job", &[declared(1e-6, 3, &[])]).unwrap());
-        let mut ask = |requests: &mut Requests| requests.try_acquire("api", 2, 0).unwrap();
+        let ask = |requests: &mut Requests| requests.try_acquire("api", 2, 0).unwrap();
         assert_eq!([ask(&mut requests), ask(&mut requests)], [true, false]);
         requests.rewind();
         assert_eq!([ask(&mut requests), ask(&mut requests)], [true, false]);

@@ -10,7 +10,7 @@ use flink_wasm_protocol::json::{batch_to_rows, rows_to_batch};
 use flink_wasm_protocol::reply::{Reply, ReplyBody, Trailer};
 use serde_json::{Map, Value};
 
-pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(&EngineConfig::default()).unwrap());
+pub(crate) static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(&EngineConfig::default()).unwrap());
 
 /// A function of `udfs/` or of the test guests, loaded once.
 pub(crate) fn function(name: &str) -> Arc<LoadedFunction> {
