@@ -135,13 +135,12 @@ impl<'a> Reader<'a> {
         let is_negative = signed && bytes.last().is_some_and(|last| last & 0x80 != 0);
         let mut wide = [if is_negative { 0xff } else { 0 }; 16];
         wide[..length].copy_from_slice(bytes);
+        if !signed {
+            let number = u128::from_le_bytes(wide);
+            return Ok(u64::try_from(number).map_or_else(|_| number.to_string().into(), Value::from));
+        }
         let number = i128::from_le_bytes(wide);
-        Ok(match (i64::try_from(number), u64::try_from(number)) {
-            (Ok(number), _) => number.into(),
-            (_, Ok(number)) => number.into(),
-            _ if signed => number.to_string().into(),
-            _ => u128::from_le_bytes(wide).to_string().into(),
-        })
+        Ok(i64::try_from(number).map_or_else(|_| number.to_string().into(), Value::from))
     }
 }
 
@@ -218,7 +217,7 @@ mod tests {
     fn types_of_sql_are_shown_as_in_rows() {
         for (schema, bytes, shown) in [
             ("v1:date", 1_i32.to_le_bytes().to_vec(), json!("1970-01-02")),
-            ("v1:decimal(5,2)", (-150_i128).to_le_bytes().to_vec(), json!("-1.50")),
+            ("v1:decimal(5,2)", (-150_i128).to_le_bytes().to_vec(), json!(-1.5)),
         ] {
             assert_eq!(decode(&Type::parse(schema).unwrap(), &bytes), Ok(shown), "{schema}");
         }

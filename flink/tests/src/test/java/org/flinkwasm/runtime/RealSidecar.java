@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.HexFormat;
+import java.util.stream.Stream;
 
 /** The sidecar's own binary, and the components that it runs. */
 public final class RealSidecar implements AutoCloseable {
@@ -57,6 +58,23 @@ public final class RealSidecar implements AutoCloseable {
         if (exit != 0) {
             throw new AssertionError("no signal " + name + " for the sidecar");
         }
+        // On a busy machine the signal is sent long before every thread stands still.
+        while (name.equals("STOP") && !isStopped()) {
+            Thread.sleep(1);
+        }
+    }
+
+    private boolean isStopped() throws IOException {
+        try (Stream<Path> threads = Files.list(Path.of("/proc/" + process.pid() + "/task"))) {
+            for (Path thread : threads.toList()) {
+                String stat = Files.readString(thread.resolve("stat"));
+                // The name in parentheses may hold anything; the state follows it.
+                if (stat.charAt(stat.lastIndexOf(')') + 2) != 'T') {
+                    return false;
+                }
+            }
+        }
+        return true;
     }
 
     @Override
