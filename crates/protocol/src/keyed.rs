@@ -139,16 +139,21 @@ impl<'a> KeyedBundle<'a> {
 
     /// The numbers that point somewhere do so.
     fn check(&self) -> Result<()> {
-        let mut is_used = vec![false; MAX_SLOTS];
         if let Some(slot) = self.evicted.iter().find(|slot| **slot as usize >= MAX_SLOTS) {
             return Err(violation(format!("slot {slot} is evicted, the limit is {MAX_SLOTS}")));
         }
+        if let Some(slot) = self.slots.iter().find(|slot| **slot as usize >= MAX_SLOTS) {
+            return Err(violation(format!("slot {slot} is above the limit of {MAX_SLOTS}")));
+        }
+        // A bit for each slot, up to the highest of the bundle.
+        let highest = self.slots.iter().max().map_or(0, |slot| *slot as usize);
+        let mut is_used = vec![0_u64; highest / 64 + 1];
         for slot in &self.slots {
-            match is_used.get_mut(*slot as usize) {
-                Some(is_used) if !*is_used => *is_used = true,
-                Some(_) => return Err(violation(format!("slot {slot} is given to two keys"))),
-                None => return Err(violation(format!("slot {slot} is above the limit of {MAX_SLOTS}"))),
+            let (word, bit) = (*slot as usize / 64, 1 << (slot % 64));
+            if is_used[word] & bit != 0 {
+                return Err(violation(format!("slot {slot} is given to two keys")));
             }
+            is_used[word] |= bit;
         }
         let mut has_item = vec![false; self.slots.len()];
         for key in &self.keys {
@@ -309,8 +314,8 @@ mod tests {
         type Change = fn(&mut KeyedBundleParts<'_>);
         let cases: [(Change, &str); 8] = [
             (|parts| parts.slots = &[5, 5], "slot 5 is given to two keys"),
-            (|parts| parts.slots = &[5, 65_536], "slot 65536 is above the limit of 65536"),
-            (|parts| parts.evicted = &[65_536], "slot 65536 is evicted, the limit is 65536"),
+            (|parts| parts.slots = &[5, 524_288], "slot 524288 is above the limit of 524288"),
+            (|parts| parts.evicted = &[524_288], "slot 524288 is evicted, the limit is 524288"),
             (|parts| parts.keys = &[1, 2, 1], "an item has key 2 of 2"),
             (|parts| parts.keys = &[1, 1, 1], "key 0 has no item"),
             (|parts| parts.fresh = &[true, true], "1 rows in the values, expected 2"),

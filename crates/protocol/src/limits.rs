@@ -61,7 +61,7 @@ pub const DEFAULT_DEADLINE_MS: u64 = 10_000;
 pub const MAX_DEADLINE_MS: u64 = 600_000;
 
 /// Slots of a connection, in which the sidecar keeps values of keys. The operator's cache has the same bound.
-pub const MAX_SLOTS: usize = 1 << 16;
+pub const MAX_SLOTS: usize = 1 << 19;
 
 /// States of a function. Each is a state of its own in Flink's backend.
 pub const MAX_STATES: usize = 256;

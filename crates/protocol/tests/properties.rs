@@ -95,7 +95,7 @@ impl Keyed {
 
 /// Every third item has a key of its own, the others have the key before.
 fn keyed() -> impl Strategy<Value = Keyed> {
-    (table(), 0_u32..3, vec(0_u32..65_536, 0..4), 0_usize..4, vec(any::<bool>(), 7), any::<i64>()).prop_map(
+    (table(), 0_u32..3, vec(0_u32..524_288, 0..4), 0_usize..4, vec(any::<bool>(), 7), any::<i64>()).prop_map(
         |((fields, rows), mode, evicted, states, fresh, timestamp)| {
             let key = Schema::parse(&["INT NOT NULL"]).unwrap();
             let schema = KeyedSchema::new(schema_of(&fields).unwrap(), key, states).unwrap();

@@ -20,6 +20,8 @@ final class Rounds {
     static void run(String panel, List<Variant> variants, int rounds, Measurement measurement) throws Exception {
         for (int round = 0; round <= rounds; round++) {
             for (Variant variant : variants) {
+                // No run pays for what the one before it left behind.
+                System.gc();
                 String name = panel + ", " + variant.title() + ", round " + round;
                 print(panel, variant, round, measurement.run(variant, round, name));
             }

@@ -40,8 +40,8 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
         implements OneInputStreamOperator<RowData, RowData>, BoundedOneInput, SidecarLink.FrameHandler {
     private static final long serialVersionUID = 1L;
 
-    /** Rows come slowly when fewer than these come in the time that a row waits for others. */
-    private static final int SLOW_ROWS = 100;
+    /** Rows come slowly when fewer than these come in a millisecond: each is then sent as soon as nothing is in flight. */
+    private static final int SLOW_ROWS_PER_MS = 10;
 
     private static final int HISTOGRAM_WINDOW = 1000;
 
@@ -99,7 +99,7 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
     abstract void openFunction() throws Exception;
 
     /** Writes the frame of the bundle that was open. */
-    abstract void writeFrame(B bundle, long processingTime);
+    abstract void writeFrame(B bundle, long processingTime) throws Exception;
 
     /** Carries out what the reply to a bundle says. */
     abstract void complete(B bundle) throws Exception;
@@ -205,7 +205,7 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
             processingTimeService.registerTimer(due, time -> onBundleTime());
             return;
         }
-        if (open.rows < SLOW_ROWS) {
+        if (open.rows < bundleTimeMs * SLOW_ROWS_PER_MS) {
             slow = true;
         }
         if (inFlight < bundlesInFlight) {
@@ -270,7 +270,7 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
             slowRows = 0;
         }
         slowRows += rows;
-        if (slowRows > SLOW_ROWS) {
+        if (slowRows > bundleTimeMs * SLOW_ROWS_PER_MS) {
             slow = false;
         }
     }

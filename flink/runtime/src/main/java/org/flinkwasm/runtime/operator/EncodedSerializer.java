@@ -24,7 +24,7 @@ abstract class EncodedSerializer<T> extends TypeSerializer<T> {
     abstract T value(byte[] bytes);
 
     @Override
-    public final boolean isImmutableType() {
+    public boolean isImmutableType() {
         // Nothing writes into encoded bytes.
         return true;
     }
@@ -40,13 +40,13 @@ abstract class EncodedSerializer<T> extends TypeSerializer<T> {
     }
 
     @Override
-    public final T copy(T from) {
+    public T copy(T from) {
         return from;
     }
 
     @Override
     public final T copy(T from, T reuse) {
-        return from;
+        return copy(from);
     }
 
     @Override

@@ -34,9 +34,12 @@ final class KeyedStates {
     /** The value and reducing states. */
     private final int[] valueStates;
     private final int valueCount;
+    /** For each value and reducing state, whether its values are objects on the heap that may be written over. */
+    private final boolean[] inPlace;
 
+    /** @param onHeap whether the backend hands out the very objects that it holds */
     @SuppressWarnings("unchecked")
-    KeyedStates(List<State> states, RuntimeContext context) {
+    KeyedStates(List<State> states, RuntimeContext context, boolean onHeap) {
         this.states = states;
         int count = states.size();
         values = new ValueState[count];
@@ -46,15 +49,24 @@ final class KeyedStates {
         valueIndices = new int[count];
         int nextValue = 0;
         for (int i = 0; i < count; i++) {
-            open(i, states.get(i), context);
+            open(i, states.get(i), context, onHeap);
             valueIndices[i] = states.get(i).kind().isValue() ? nextValue++ : -1;
         }
         valueCount = nextValue;
         valueStates = IntStream.range(0, count).filter(state -> valueIndices[state] >= 0).toArray();
+        inPlace = new boolean[valueCount];
+        for (int index = 0; index < valueCount; index++) {
+            inPlace[index] = onHeap && isInPlace(states.get(valueStates[index]));
+        }
     }
 
-    private void open(int index, State state, RuntimeContext context) {
-        StateSerializer serializer = new StateSerializer(state.schema());
+    /** A TTL counts from the last update, which the backend has to see. */
+    private static boolean isInPlace(State state) {
+        return state.kind().isValue() && state.ttlMs() == null;
+    }
+
+    private void open(int index, State state, RuntimeContext context, boolean onHeap) {
+        StateSerializer serializer = new StateSerializer(state.schema(), onHeap && isInPlace(state));
         switch (state.kind()) {
             case VALUE:
                 values[index] = context.getState(withTtl(new ValueStateDescriptor<>(state.name(), serializer), state));
@@ -95,6 +107,11 @@ final class KeyedStates {
     /** A state's place among the value and reducing states. */
     int valueIndex(int state) {
         return valueIndices[state];
+    }
+
+    /** Whether the values of a value or reducing state, by its place among them, may be written over where they are. */
+    boolean isInPlace(int index) {
+        return inPlace[index];
     }
 
     /** Whether a value may expire. */

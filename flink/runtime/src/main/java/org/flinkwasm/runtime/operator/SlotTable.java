@@ -5,8 +5,9 @@ import org.flinkwasm.runtime.protocol.Limits;
 import java.util.Arrays;
 
 /**
- * Which key has which slot of the sidecar. A slot that a bundle on its way names is held; the others are idle, and the one that has been idle
- * longest is given up first.
+ * Which key has which slot of the sidecar. A slot that a bundle on its way names is held; the others are idle. Which idle one is given up first
+ * is found by the clock algorithm: a hand goes round the slots, and takes one that was not held since it came by last. That touches no slot but
+ * those, in order, where a list by age would touch both neighbours of every slot that is used.
  *
  * <p>A hash table whose entries hold the hash, and a record of numbers for each slot: where there are many keys every array that is touched is
  * one more miss of the processor's cache. Nothing is allocated for a key but the key.
@@ -18,15 +19,17 @@ final class SlotTable {
     /** What a key costs the sidecar besides the bytes of its values. */
     private static final int SLOT_BYTES = 64;
 
-    // A slot's record: its key's hash, how often it is held, by which bundle last and at which index there, its neighbours by age when it is
-    // idle; then the bytes of each value.
+    // A slot's record: its key's hash, how often it is held (or that no key has it), by which bundle last and at which index there, whether
+    // it was held since the hand came by; then the bytes of each value.
     private static final int HASH = 0;
     private static final int HOLDS = 1;
     private static final int BUNDLE = 2;
     private static final int INDEX = 3;
-    private static final int OLDER = 4;
-    private static final int NEWER = 5;
-    private static final int VALUE_BYTES = 6;
+    private static final int USED = 4;
+    private static final int VALUE_BYTES = 5;
+
+    /** In the place of how often a slot is held: no key has it. */
+    private static final int FREE = -1;
 
     /** 2^32 divided by the golden ratio: Knuth's multiplier, by which neighbours land far apart. */
     private static final int GOLDEN_RATIO = 0x9E3779B9;
@@ -39,15 +42,18 @@ final class SlotTable {
 
     private Object[] keys = new Object[INITIAL_SLOTS];
     private int[] records;
+    /** For each value of a slot the object that the state backend holds, where it is known. Empty where none ever is. */
+    private byte[][] values;
+    private final int knownValues;
 
     // Slots that no key has: those given up, then those never used.
     private int[] free = new int[INITIAL_SLOTS];
     private int freeCount;
     private int usedSlots;
 
-    // Idle slots, a list linked by age.
-    private int oldest = NONE;
-    private int newest = NONE;
+    /** The clock's hand: the slot where it goes on. */
+    private int hand;
+    private int heldCount;
 
     /** Open addressing: the hash in the upper half, slot + 1 in the lower; 0 where there is none. */
     private long[] table = new long[INITIAL_SLOTS * 2];
@@ -55,10 +61,13 @@ final class SlotTable {
     private int size;
     private long bytes;
 
-    SlotTable(int valueStates) {
+    /** @param keepsValues whether {@link #value} is used */
+    SlotTable(int valueStates, boolean keepsValues) {
         this.valueStates = valueStates;
+        knownValues = keepsValues ? valueStates : 0;
         recordSize = (VALUE_BYTES + valueStates + RECORD_UNIT - 1) / RECORD_UNIT * RECORD_UNIT;
         records = new int[INITIAL_SLOTS * recordSize];
+        values = new byte[INITIAL_SLOTS * knownValues][];
     }
 
     int size() {
@@ -107,10 +116,10 @@ final class SlotTable {
         int record = slot * recordSize;
         records[record + HASH] = hash;
         records[record + HOLDS] = 0;
+        records[record + USED] = 1;
         insert((long) hash << 32 | slot + 1);
         size++;
         bytes += SLOT_BYTES;
-        linkNewest(slot);
         return slot;
     }
 
@@ -119,6 +128,7 @@ final class SlotTable {
             int length = usedSlots * 2;
             keys = Arrays.copyOf(keys, length);
             records = Arrays.copyOf(records, length * recordSize);
+            values = Arrays.copyOf(values, length * knownValues);
             free = Arrays.copyOf(free, length);
         }
         return usedSlots++;
@@ -151,15 +161,16 @@ final class SlotTable {
     void hold(int slot, int bundle, int index) {
         int record = slot * recordSize;
         if (records[record + HOLDS]++ == 0) {
-            unlink(slot);
+            heldCount++;
         }
+        records[record + USED] = 1;
         records[record + BUNDLE] = bundle;
         records[record + INDEX] = index;
     }
 
     void release(int slot) {
         if (--records[slot * recordSize + HOLDS] == 0) {
-            linkNewest(slot);
+            heldCount--;
         }
     }
 
@@ -180,22 +191,54 @@ final class SlotTable {
         records[at] = length;
     }
 
-    /** Takes the slot that is idle longest from its key; -1 if all are held. */
-    int giveUpOldest() {
-        int slot = oldest;
-        if (slot == NONE) {
+    /** The object that the state backend holds as the slot's value; null if it is not known. */
+    byte[] value(int slot, int valueState) {
+        return knownValues == 0 ? null : values[slot * knownValues + valueState];
+    }
+
+    void setValue(int slot, int valueState, byte[] value) {
+        values[slot * knownValues + valueState] = value;
+    }
+
+    /** Forgets the objects of all slots. */
+    void forgetValues() {
+        Arrays.fill(values, null);
+    }
+
+    /** Takes a slot that was long idle from its key; -1 if all are held. */
+    int giveUp() {
+        if (heldCount == size) {
             return NONE;
         }
-        unlink(slot);
+        int slot = nextIdle();
         remove(slot);
+        records[slot * recordSize + HOLDS] = FREE;
         keys[slot] = null;
         for (int state = 0; state < valueStates; state++) {
             setValueBytes(slot, state, 0);
+        }
+        for (int state = 0; state < knownValues; state++) {
+            setValue(slot, state, null);
         }
         size--;
         bytes -= SLOT_BYTES;
         free[freeCount++] = slot;
         return slot;
+    }
+
+    private int nextIdle() {
+        while (true) {
+            int slot = hand;
+            hand = slot + 1 < usedSlots ? slot + 1 : 0;
+            int record = slot * recordSize;
+            if (records[record + HOLDS] != 0) {
+                continue;
+            }
+            if (records[record + USED] == 0) {
+                return slot;
+            }
+            records[record + USED] = 0;
+        }
     }
 
     /** Removes from the hash table; entries behind move up, so that no search ends early. */
@@ -215,33 +258,5 @@ final class SlotTable {
             next = next + 1 & mask;
         }
         table[at] = 0;
-    }
-
-    private void linkNewest(int slot) {
-        int record = slot * recordSize;
-        records[record + OLDER] = newest;
-        records[record + NEWER] = NONE;
-        if (newest == NONE) {
-            oldest = slot;
-        } else {
-            records[newest * recordSize + NEWER] = slot;
-        }
-        newest = slot;
-    }
-
-    private void unlink(int slot) {
-        int record = slot * recordSize;
-        int before = records[record + OLDER];
-        int after = records[record + NEWER];
-        if (before == NONE) {
-            oldest = after;
-        } else {
-            records[before * recordSize + NEWER] = after;
-        }
-        if (after == NONE) {
-            newest = before;
-        } else {
-            records[after * recordSize + OLDER] = before;
-        }
     }
 }

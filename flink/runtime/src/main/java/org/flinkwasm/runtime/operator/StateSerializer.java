@@ -7,8 +7,22 @@ import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 final class StateSerializer extends EncodedSerializer<byte[]> {
     private static final long serialVersionUID = 1L;
 
-    StateSerializer(String schema) {
+    private final boolean copies;
+
+    /** @param copies whether values are written over where they are: a snapshot that is being written must have its own then */
+    StateSerializer(String schema, boolean copies) {
         super(schema);
+        this.copies = copies;
+    }
+
+    @Override
+    public boolean isImmutableType() {
+        return !copies;
+    }
+
+    @Override
+    public byte[] copy(byte[] from) {
+        return copies ? from.clone() : from;
     }
 
     @Override
@@ -32,7 +46,7 @@ final class StateSerializer extends EncodedSerializer<byte[]> {
     public static final class Snapshot extends SchemaSnapshot<byte[]> {
         @Override
         public TypeSerializer<byte[]> restoreSerializer() {
-            return new StateSerializer(schema);
+            return new StateSerializer(schema, false);
         }
     }
 }

@@ -53,6 +53,9 @@ public record WasmOperatorSpec(
     /** The deadline of a bundle unless the limits say another one. */
     private static final long DEFAULT_DEADLINE_MS = 10_000;
 
+    /** The bytes of a value in state unless the limits say others. */
+    private static final long DEFAULT_STATE_VALUE_BYTES = 1 << 20;
+
     /** A bundle takes a deadline, and finding the row at fault two more. */
     private static final int DEADLINES = 3;
 
@@ -135,8 +138,17 @@ public record WasmOperatorSpec(
         if (settings.replyTimeoutMs() != null) {
             return settings.replyTimeoutMs();
         }
-        JsonElement deadline = JsonParser.parseString(limits).getAsJsonObject().get("deadlineMs");
-        return DEADLINES * (deadline == null ? DEFAULT_DEADLINE_MS : deadline.getAsLong()) + REPLY_MARGIN_MS;
+        return DEADLINES * limit("deadlineMs", DEFAULT_DEADLINE_MS) + REPLY_MARGIN_MS;
+    }
+
+    /** The most bytes of a value in state. */
+    public long stateValueBytes() {
+        return limit("stateValueBytes", DEFAULT_STATE_VALUE_BYTES);
+    }
+
+    private long limit(String name, long ifNone) {
+        JsonElement given = JsonParser.parseString(limits).getAsJsonObject().get(name);
+        return given == null ? ifNone : given.getAsLong();
     }
 
     /**
@@ -279,7 +291,7 @@ public record WasmOperatorSpec(
      * How bundles are made, and where the sidecar is.
      *
      * @param socket null: what the task manager says
-     * @param cacheSlots keys whose values the sidecar keeps between bundles
+     * @param cacheSlots keys whose values the sidecar keeps between bundles; null for what suits the state backend
      * @param cacheBytes bytes of such values
      * @param replyTimeoutMs how long the sidecar may be silent while bundles are with it; null for what the function's deadline makes of it
      */
@@ -290,7 +302,7 @@ public record WasmOperatorSpec(
             int bundleBytes,
             long bundleTimeMs,
             int bundlesInFlight,
-            int cacheSlots,
+            Integer cacheSlots,
             long cacheBytes,
             Long replyTimeoutMs)
             implements Serializable {
@@ -319,8 +331,9 @@ public record WasmOperatorSpec(
                     bundleBytes,
                     bundleTimeMs,
                     bundlesInFlight,
-                    WasmOptions.STATE_CACHE_SLOTS.defaultValue(),
-                    WasmOptions.STATE_CACHE_BYTES.defaultValue().getBytes());
+                    null,
+                    WasmOptions.STATE_CACHE_BYTES.defaultValue().getBytes(),
+                    null);
         }
     }
 }

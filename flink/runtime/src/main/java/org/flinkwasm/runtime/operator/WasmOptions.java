@@ -38,8 +38,8 @@ public final class WasmOptions {
 
     public static final ConfigOption<Duration> BUNDLE_TIME = ConfigOptions.key("flink-wasm.bundle.time")
             .durationType()
-            .defaultValue(Duration.ofMillis(10))
-            .withDescription("How long a row waits for others before its bundle is sent.");
+            .defaultValue(Duration.ofMillis(3))
+            .withDescription("How long a row waits for others before its bundle is sent. Flink's timers add a millisecond.");
 
     public static final ConfigOption<Integer> BUNDLE_IN_FLIGHT = ConfigOptions.key("flink-wasm.bundle.in-flight")
             .intType()
@@ -48,9 +48,10 @@ public final class WasmOptions {
 
     public static final ConfigOption<Integer> STATE_CACHE_SLOTS = ConfigOptions.key("flink-wasm.state.cache-slots")
             .intType()
-            .defaultValue(16_384)
-            .withDescription("Keys of a subtask whose state the sidecar keeps between bundles, so that it is not sent again. At most 65536;"
-                    + " more than the processor's caches hold cost more than they save.");
+            .noDefaultValue()
+            .withDescription("Keys of a subtask whose state the sidecar keeps between bundles, so that it is not sent again. At most 524288,"
+                    + " which is the default. Where state is on the heap it is 16384: there more than the processor's caches hold cost more than"
+                    + " they save.");
 
     public static final ConfigOption<MemorySize> STATE_CACHE_BYTES = ConfigOptions.key("flink-wasm.state.cache-bytes")
             .memoryType()

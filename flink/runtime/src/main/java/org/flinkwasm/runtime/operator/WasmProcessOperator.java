@@ -1,9 +1,11 @@
 package org.flinkwasm.runtime.operator;
 
+import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.runtime.state.VoidNamespace;
 import org.apache.flink.runtime.state.VoidNamespaceSerializer;
+import org.apache.flink.runtime.state.heap.HeapKeyedStateBackend;
 import org.apache.flink.streaming.api.operators.InternalTimer;
 import org.apache.flink.streaming.api.operators.InternalTimerService;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
@@ -35,14 +37,15 @@ import org.flinkwasm.runtime.protocol.StateAnswer;
 import org.flinkwasm.runtime.protocol.StateQuestion;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
  * Runs a process function of a WebAssembly component on rows and timers of keys. Its state is Flink's; the values of the keys of a bundle travel
  * with it, unless the sidecar has them from an earlier one.
  *
- * <p>A key's values are read when its first row comes into the open bundle: no bundle that is not carried out yet has the key then, or the
- * sidecar has the values already. State and timers change when a reply is carried out, before its rows are put out. Only the task thread touches
+ * <p>A key's values are read between its first row and the end of the bundle: no earlier bundle that is not carried out yet has the key then, or
+ * the sidecar has the values already. State and timers change when a reply is carried out, before its rows are put out. Only the task thread touches
  * any of it.
  *
  * <p>Where the function has timers, a watermark waits until everything before it is carried out; then timers fire, in bundles of their own,
@@ -62,25 +65,37 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     /** Bytes of a bundle of timers, of which state may be most; far below the limit of a frame. */
     private static final int MAX_TIMER_BUNDLE_BYTES = 8 << 20;
 
+    /**
+     * Keys whose values are read in one go. Each costs several misses of the processor's cache, one after the other; those of different keys
+     * overlap only where the reads stand close together.
+     */
+    private static final int READ_AHEAD = 32;
+
+    /** A look into a state map on the heap costs little more than one into the table of slots, as long as the processor's caches hold this. */
+    private static final int HEAP_CACHE_SLOTS = 16_384;
+
     private static final String TIMERS = "timers";
 
     private final transient Keyed keyed;
     /** Keys of a bundle of rows: all bundles together hold less than all slots. */
     private final transient int maxKeys;
-    private final transient int cacheSlots;
     private final transient long cacheBytes;
 
     private transient StoredDescription description;
     private transient KeyedStates states;
     private transient InternalTimerService<VoidNamespace> timers;
     private transient SlotTable slots;
+    private transient int cacheSlots;
+    private transient KeySelector<RowData, Object> keySelector;
     private transient RowKeyView keyView;
     private transient boolean hasTtl;
 
     // The open bundle.
     private transient KeyedBundleWriter writer;
-    private transient GenericRowData values;
     private transient int bundleNumber;
+    /** Slots of keys of the open bundle whose values were not read yet. */
+    private transient int[] unread;
+    private transient int unreadCount;
 
     // The bundle that is carried out.
     private transient ProcessReply reply;
@@ -104,7 +119,6 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     WasmProcessOperator(StreamOperatorParameters<RowData> parameters, WasmOperatorSpec spec) {
         super(parameters, spec);
         keyed = spec.keyed();
-        cacheSlots = spec.settings().cacheSlots();
         cacheBytes = spec.settings().cacheBytes();
         maxKeys = Limits.MAX_SLOTS / (spec.settings().bundlesInFlight() + 2);
     }
@@ -121,6 +135,8 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     @Override
     public void snapshotState(StateSnapshotContext context) throws Exception {
         super.snapshotState(context);
+        // From here on they belong to the snapshot.
+        slots.forgetValues();
         if (description != null) {
             description.store(spec);
         }
@@ -132,18 +148,29 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     }
 
     @Override
+    @SuppressWarnings("unchecked")
     void openFunction() {
-        states = new KeyedStates(keyed.states(), getRuntimeContext());
+        keySelector = (KeySelector<RowData, Object>) stateKeySelector1;
+        boolean onHeap = getKeyedStateBackend() instanceof HeapKeyedStateBackend;
+        Integer wanted = spec.settings().cacheSlots();
+        cacheSlots = wanted != null ? Math.min(wanted, Limits.MAX_SLOTS) : onHeap ? HEAP_CACHE_SLOTS : Limits.MAX_SLOTS;
+        states = new KeyedStates(keyed.states(), getRuntimeContext(), onHeap);
         hasTtl = states.hasTtl();
-        slots = new SlotTable(states.valueCount());
+        slots = new SlotTable(states.valueCount(), onHeap);
         keyView = new RowKeyView(keyed.keyColumns().size());
         timers = getInternalTimerService(TIMERS, VoidNamespaceSerializer.INSTANCE, this);
         writer = new KeyedBundleWriter(writer(spec.arguments()), writer(keyed.key()), states.valueCount());
-        values = new GenericRowData(states.valueCount());
+        openValues();
         eventTimers = new FiredTimers();
         processingTimers = new FiredTimers();
         answer = new StateAnswer();
         openResult();
+    }
+
+    private void openValues() {
+        // Values are read when the bundle is chosen already, so they must fit whatever their size.
+        long mostBytes = Math.max(1, spec.stateValueBytes() * states.valueCount());
+        unread = new int[(int) Math.max(1, Math.min(READ_AHEAD, Limits.MAX_FRAME_BYTES / 2 / mostBytes))];
     }
 
     private void openResult() {
@@ -168,15 +195,19 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
 
     // ---- rows come -------------------------------------------------------------------------------------------------
 
+    /** Nothing: the state backend needs a key only where state is read or written, which is not at every row. */
+    @Override
+    @SuppressWarnings("rawtypes")
+    public void setKeyContextElement1(StreamRecord element) {}
+
     @Override
     public void processElement(StreamRecord<RowData> element) throws Exception {
-        Object key = getCurrentKey();
+        Object key = keySelector.getKey(element.getValue());
         if (keepsOut(element, element.getValue(), spec.arguments()) || keepsOut(element, keyView.of(key), keyed.key())) {
             return;
         }
         if (!processingTimers.isEmpty()) {
             sendProcessingTimers();
-            setCurrentKey(key);
         }
         KeyedBundle bundle = openBundle();
         if (bundle.rows == 0) {
@@ -205,7 +236,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         sendIfDue(bundle.keyCount >= maxKeys, writer.bytes());
     }
 
-    /** Adds the current key, whose slot is -1 if it has none, to the open bundle, with its values where the sidecar does not have them. */
+    /** Adds a key, whose slot is -1 if it has none, to the open bundle, and notes to read its values where the sidecar does not have them. */
     private int addKey(KeyedBundle bundle, Object key, int slot) throws Exception {
         // What may have expired in a slot is sent again, unless a bundle on its way has the key.
         boolean fresh = slot < 0 || hasTtl && !slots.isHeld(slot);
@@ -215,12 +246,15 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         }
         int index = bundle.addKey(slot);
         slots.hold(slot, bundleNumber, index);
-        String nullColumn = writer.addKey(slot, keyView.of(key));
+        String nullColumn = writer.addKey(slot, keyView.of(key), fresh);
         if (nullColumn != null) {
             throw nullIn(nullColumn);
         }
         if (fresh) {
-            readValues(slot);
+            unread[unreadCount++] = slot;
+            if (unreadCount == unread.length) {
+                readValues();
+            }
         }
         return index;
     }
@@ -228,7 +262,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     /** Gives up idle slots where the cache is full. */
     private void makeRoom() {
         while (slots.size() >= cacheSlots || slots.bytes() >= cacheBytes) {
-            int slot = slots.giveUpOldest();
+            int slot = slots.giveUp();
             if (slot < 0) {
                 return;
             }
@@ -236,17 +270,35 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         }
     }
 
-    private void readValues(int slot) throws Exception {
-        for (int index = 0; index < states.valueCount(); index++) {
-            byte[] value = states.value(index);
-            values.setField(index, value);
-            slots.setValueBytes(slot, index, value == null ? 0 : value.length);
+    /** Reads the values of the keys that were noted. */
+    private void readValues() throws Exception {
+        int valueCount = states.valueCount();
+        // A young array: storing a reference into an old one is a memory fence with G1, and reads would overlap no more.
+        byte[][] read = new byte[unreadCount * valueCount][];
+        for (int i = 0; i < unreadCount; i++) {
+            setCurrentKey(slots.key(unread[i]));
+            for (int index = 0; index < valueCount; index++) {
+                read[i * valueCount + index] = states.value(index);
+            }
         }
-        writer.addValues(values);
+        GenericRowData values = new GenericRowData(valueCount);
+        for (int i = 0; i < unreadCount; i++) {
+            for (int index = 0; index < valueCount; index++) {
+                byte[] value = read[i * valueCount + index];
+                values.setField(index, value);
+                slots.setValueBytes(unread[i], index, value == null ? 0 : value.length);
+                if (states.isInPlace(index)) {
+                    slots.setValue(unread[i], index, value);
+                }
+            }
+            writer.addValues(values);
+        }
+        unreadCount = 0;
     }
 
     @Override
-    void writeFrame(KeyedBundle bundle, long processingTime) {
+    void writeFrame(KeyedBundle bundle, long processingTime) throws Exception {
+        readValues();
         writer.flush(bundle.frame, bundle.id, processingTime, bundle.watermark, bundle.mode);
     }
 
@@ -299,10 +351,23 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     }
 
     @Override
-    public void onValue(int state, int key, byte[] value) throws Exception {
+    public void onValue(int state, int key, byte[] bytes, int start, int end) throws Exception {
+        int slot = replied.slot(key);
+        int index = states.valueIndex(state);
+        int length = end - start;
+        byte[] held = index < 0 ? null : slots.value(slot, index);
+        if (bytes != null && held != null && held.length == length) {
+            // Nothing that the backend has to know: no search for the key, and no garbage.
+            System.arraycopy(bytes, start, held, 0, length);
+            return;
+        }
         select(key);
+        byte[] value = bytes == null ? null : Arrays.copyOfRange(bytes, start, end);
         states.setValue(state, value);
-        slots.setValueBytes(replied.slot(key), states.valueIndex(state), value == null ? 0 : value.length);
+        slots.setValueBytes(slot, index, value == null ? 0 : length);
+        if (states.isInPlace(index)) {
+            slots.setValue(slot, index, value);
+        }
     }
 
     @Override
@@ -475,7 +540,6 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
                 if (bundle.rows >= MAX_TIMERS || bundle.keyCount >= maxKeys || writer.bytes() >= MAX_TIMER_BUNDLE_BYTES) {
                     return false;
                 }
-                setCurrentKey(key);
                 index = addKey(bundle, key, slot);
             }
             writer.addItem(index, timestamp);

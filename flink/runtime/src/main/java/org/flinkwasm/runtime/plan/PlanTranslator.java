@@ -27,7 +27,6 @@ import org.flinkwasm.runtime.operator.WasmOperatorSpec.Kind;
 import org.flinkwasm.runtime.operator.WasmOptions;
 import org.flinkwasm.runtime.plan.Plan.Function;
 import org.flinkwasm.runtime.plan.Plan.Step;
-import org.flinkwasm.runtime.protocol.Limits;
 
 import java.time.Duration;
 import java.util.ArrayList;
@@ -100,7 +99,7 @@ public final class PlanTranslator {
                 (int) Math.min(Integer.MAX_VALUE / 4, options.get(WasmOptions.BUNDLE_BYTES).getBytes()),
                 options.get(WasmOptions.BUNDLE_TIME).toMillis(),
                 options.get(WasmOptions.BUNDLE_IN_FLIGHT),
-                Math.min(Limits.MAX_SLOTS, options.get(WasmOptions.STATE_CACHE_SLOTS)),
+                options.get(WasmOptions.STATE_CACHE_SLOTS),
                 options.get(WasmOptions.STATE_CACHE_BYTES).getBytes(),
                 options.getOptional(WasmOptions.REPLY_TIMEOUT).map(Duration::toMillis).orElse(null));
     }

@@ -53,26 +53,30 @@ public final class KeyedBundleWriter {
     }
 
     /**
-     * Adds a key whose values the sidecar has.
+     * Adds a key.
      *
+     * @param isFresh whether the sidecar does not have its values: {@link #addValues} gives them, in the order of such keys
      * @return null, or the NOT NULL column in which the key has a NULL
      */
-    public String addKey(int slot, RowData key) {
+    public String addKey(int slot, RowData key, boolean isFresh) {
         String nullColumn = keyRows.write(key);
         slots.putInt(slot);
+        int at = keyCount >> 3;
         if ((keyCount & 7) == 0) {
-            if (keyCount >> 3 == fresh.length) {
+            if (at == fresh.length) {
                 fresh = Arrays.copyOf(fresh, fresh.length * 2);
             }
-            fresh[keyCount >> 3] = 0;
+            fresh[at] = 0;
+        }
+        if (isFresh) {
+            fresh[at] |= (byte) (1 << (keyCount & 7));
         }
         keyCount++;
         return nullColumn;
     }
 
-    /** Gives the values of the key that was added last: a BYTES field for each value and reducing state. */
+    /** Gives the values of the next fresh key: a BYTES field for each value and reducing state. */
     public void addValues(GenericRowData encoded) {
-        fresh[keyCount - 1 >> 3] |= (byte) (1 << (keyCount - 1 & 7));
         values.write(encoded);
     }
 

@@ -12,7 +12,7 @@ public final class Limits {
     public static final int MAX_COLUMNS = 4096;
 
     /** Slots of a connection, in which the sidecar keeps the values of keys. */
-    public static final int MAX_SLOTS = 65_536;
+    public static final int MAX_SLOTS = 524_288;
 
     private Limits() {}
 }

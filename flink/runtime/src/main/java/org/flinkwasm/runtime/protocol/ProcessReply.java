@@ -39,8 +39,12 @@ public final class ProcessReply {
 
     /** Takes what a bundle did to state and timers, in order. */
     public interface Changes {
-        /** The new value of a value or reducing state; null clears it. */
-        void onValue(int state, int key, byte[] value) throws Exception;
+        /**
+         * The new value of a value or reducing state.
+         *
+         * @param bytes hold the value from {@code start} up to {@code end}, and are valid during the call; null clears the state
+         */
+        void onValue(int state, int key, byte[] bytes, int start, int end) throws Exception;
 
         /** Adds to a list, or puts into a map. */
         void onPut(int state, int key, byte[] element, byte[] value) throws Exception;
@@ -205,7 +209,9 @@ public final class ProcessReply {
             int keys = cursor.section(count * 4L, "the keys of changes");
             values.read(cursor, count);
             for (int row = 0; row < count; row++) {
-                target.onValue(state, LittleEndian.getInt(bytes, keys + row * 4), values.cell(0, row));
+                byte[] value = values.isNull(0, row) ? null : bytes;
+                target.onValue(
+                        state, LittleEndian.getInt(bytes, keys + row * 4), value, values.start(0, row), values.start(0, row + 1));
             }
         }
         for (int i = 0; i < elementChangeCount; i++) {

@@ -53,14 +53,19 @@ final class StateBatch {
         column.data = cursor.section(previous, "data");
     }
 
+    boolean isNull(int index, int row) {
+        ColumnBytes column = columns[index];
+        return column.validity >= 0 && (bytes[column.validity + (row >> 3)] >> (row & 7) & 1) == 0;
+    }
+
+    /** Where a cell starts in the bytes that were read. A cell ends where the next one starts. */
+    int start(int index, int row) {
+        ColumnBytes column = columns[index];
+        return column.data + LittleEndian.getInt(bytes, column.offsets + row * 4);
+    }
+
     /** A copy of a cell; null if it is null. */
     byte[] cell(int index, int row) {
-        ColumnBytes column = columns[index];
-        if (column.validity >= 0 && (bytes[column.validity + (row >> 3)] >> (row & 7) & 1) == 0) {
-            return null;
-        }
-        int from = LittleEndian.getInt(bytes, column.offsets + row * 4);
-        int to = LittleEndian.getInt(bytes, column.offsets + row * 4 + 4);
-        return Arrays.copyOfRange(bytes, column.data + from, column.data + to);
+        return isNull(index, row) ? null : Arrays.copyOfRange(bytes, start(index, row), start(index, row + 1));
     }
 }

@@ -1,6 +1,9 @@
 package org.flinkwasm.runtime.operator;
 
+import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.state.memory.MemCheckpointStreamFactory;
+import org.apache.flink.streaming.api.operators.OperatorSnapshotFutures;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
@@ -11,6 +14,7 @@ import org.apache.flink.table.runtime.typeutils.RowDataSerializer;
 import org.apache.flink.table.types.logical.BigIntType;
 import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.VarCharType;
+import org.apache.flink.util.concurrent.FutureUtils;
 import org.flinkwasm.runtime.DiagnosticException;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.Column;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.Keyed;
@@ -138,6 +142,16 @@ class WasmProcessOperatorTest {
         return texts;
     }
 
+    /** Writes a snapshot that was taken. */
+    private static OperatorSubtaskState written(OperatorSnapshotFutures futures) throws Exception {
+        return OperatorSubtaskState.builder()
+                .setManagedKeyedState(
+                        FutureUtils.runIfNotDoneAndGet(futures.getKeyedStateManagedFuture()).getJobManagerOwnedSnapshot())
+                .setManagedOperatorState(
+                        FutureUtils.runIfNotDoneAndGet(futures.getOperatorStateManagedFuture()).getJobManagerOwnedSnapshot())
+                .build();
+    }
+
     private void runMail() throws Exception {
         harness.getTaskMailbox().take(0).run();
     }
@@ -174,6 +188,41 @@ class WasmProcessOperatorTest {
         process(0, 1, 2, 4);
         drain();
         assertEquals(List.of("1:4@0", "2:2@0", "4:1@0"), output());
+    }
+
+    /** On the heap values are written over where they are; those of a snapshot that is still being written stay as they were. */
+    @Test
+    void aSnapshotKeepsItsValuesWhileNewOnesAreWritten() throws Exception {
+        for (int limit : new int[] {0, 65_536}) {
+            cacheSlots = limit;
+            open(true, null);
+            process(0, 1, 1, 2);
+            drain();
+            process(0, 1, 2);
+            drain();
+            OperatorSnapshotFutures futures = harness.getOperator()
+                    .snapshotState(
+                            1, 1, CheckpointOptions.forCheckpointWithDefaultLocation(), new MemCheckpointStreamFactory(1 << 20));
+            // Takes the slots of the others where there are none to spare: their values are read again.
+            process(0, 3);
+            drain();
+            process(0, 1, 2, 1);
+            drain();
+            OperatorSubtaskState state = written(futures);
+            process(0, 1, 2);
+            drain();
+            assertEquals(
+                    List.of("1:1@0", "1:2@0", "2:1@0", "1:3@0", "2:2@0", "3:1@0", "1:4@0", "2:3@0", "1:5@0", "1:6@0", "2:4@0"), output());
+            OperatorSubtaskState later = harness.snapshot(2, 2);
+            open(true, state);
+            process(0, 1, 2);
+            drain();
+            assertEquals(List.of("1:4@0", "2:3@0"), output(), "with " + limit + " slots");
+            open(true, later);
+            process(0, 1, 2);
+            drain();
+            assertEquals(List.of("1:7@0", "2:5@0"), output(), "with " + limit + " slots");
+        }
     }
 
     /** Many keys through few slots, two bundles in flight: every count is that of a map in Java. */

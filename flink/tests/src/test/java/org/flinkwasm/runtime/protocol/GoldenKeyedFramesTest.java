@@ -54,7 +54,7 @@ class GoldenKeyedFramesTest extends Golden {
         List<RowData> keys = rows(description.get("keyFields"), all(description.get("keys"), "key"));
         for (int i = 0; i < keys.size(); i++) {
             JsonNode key = description.get("keys").get(i);
-            assertEquals(null, writer.addKey(key.get("slot").asInt(), keys.get(i)));
+            assertEquals(null, writer.addKey(key.get("slot").asInt(), keys.get(i), key.has("values")));
             if (key.has("values")) {
                 GenericRowData values = new GenericRowData(valueStates);
                 for (int state = 0; state < valueStates; state++) {
@@ -88,7 +88,8 @@ class GoldenKeyedFramesTest extends Golden {
         }
 
         @Override
-        public void onValue(int state, int key, byte[] value) {
+        public void onValue(int state, int key, byte[] bytes, int start, int end) {
+            byte[] value = bytes == null ? null : Arrays.copyOfRange(bytes, start, end);
             changes.add("value " + state + " " + key + " " + text(value));
         }
 
