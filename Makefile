@@ -47,7 +47,7 @@ test-jvm: build guests
 	$(MVN) -f flink/pom.xml verify -Dflink.version=2.3.0
 
 # The sample functions as components, for the tests of the JVM side.
-GUESTS = all-states all-types count hostile identity large-order normalize-json order-lines session-detector tax
+GUESTS = all-states all-types count hostile identity large-order normalize-json order-lines session-detector short-lived tax
 guests: build
 	mkdir -p target/guests-components
 	for name in $(GUESTS); do \

@@ -320,5 +320,6 @@ samples! {
     running_aggregate "running-aggregate" running_aggregate::RunningAggregate;
     session_detector "session-detector" session_detector::SessionDetector;
     shared_rate_limiter "shared-rate-limiter" shared_rate_limiter::SharedRateLimiter;
+    short_lived "short-lived" short_lived::ShortLived;
     user_engagement "user-engagement" user_engagement::UserEngagement;
 }
