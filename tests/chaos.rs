@@ -111,10 +111,14 @@ impl Job<'_> {
             && vertices.iter().all(|vertex| vertex["tasks"]["RUNNING"] == vertex["parallelism"])
     }
 
+    /// How often the job was started again: the attempt of its tasks, which are restarted together. Not the metric `numRestarts`: a task
+    /// manager that is killed while its metrics are fetched can make Flink show old metrics for minutes.
     fn restarts(&self) -> u64 {
-        let metrics =
-            self.cluster.try_get(&format!("/jobs/{}/metrics?get=numRestarts", self.id)).unwrap_or_default();
-        metrics[0]["value"].as_str().and_then(|value| value.parse().ok()).unwrap_or_default()
+        let details = self.cluster.try_get(&format!("/jobs/{}", self.id)).unwrap_or_default();
+        let vertex = details["vertices"][0]["id"].as_str().unwrap_or_default();
+        let vertex =
+            self.cluster.try_get(&format!("/jobs/{}/vertices/{vertex}", self.id)).unwrap_or_default();
+        vertex["subtasks"][0]["attempt"].as_u64().unwrap_or_default()
     }
 
     fn checkpoints(&self) -> u64 {

@@ -95,7 +95,7 @@ fn measure(name: Name, is_quick: bool) -> Result<result::Benchmark> {
     let rounds = |full| if is_quick { 2 } else { full };
     let times = match is_quick {
         true => Times { warm_up: 1.0, lead: 0.5, window: 1.0 },
-        false => Times { warm_up: 10.0, lead: 2.0, window: 10.0 },
+        false => Times { warm_up: 8.0, lead: 1.0, window: 6.0 },
     };
     match name {
         Name::Operator => operator::run(rounds(5), &times),
