@@ -99,9 +99,9 @@ fn measure(name: Name, is_quick: bool) -> Result<result::Benchmark> {
     };
     match name {
         Name::Operator => operator::run(rounds(5), &times),
-        Name::Keyed => keyed::run(rounds(5), &times),
-        Name::Checkpoint => checkpoint::run(rounds(5), &times),
-        Name::Latency => latency::run(rounds(5), &times),
+        Name::Keyed => keyed::run(rounds(4), &times),
+        Name::Checkpoint => checkpoint::run(rounds(4), &times),
+        Name::Latency => latency::run(rounds(4), &times),
         Name::Growth if is_quick => growth::run(5_000_000, 12),
         Name::Growth => growth::run(100_000_000, 60),
         Name::Boundary => boundary::run(rounds(15), milliseconds(500, 50)),

@@ -4,6 +4,7 @@ import org.apache.flink.api.common.JobID;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.checkpoint.AbstractCheckpointStats;
 import org.apache.flink.runtime.checkpoint.CompletedCheckpointStats;
+import org.apache.flink.runtime.jobmaster.JobResult;
 import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -11,6 +12,7 @@ import org.apache.flink.streaming.api.graph.StreamGraph;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 
 /** The embedded cluster that all jobs of a program share: one slot. */
 final class Cluster {
@@ -38,11 +40,12 @@ final class Cluster {
 
     /** Waits for the job's end; its failure is thrown. */
     void await(JobID job) throws Exception {
-        cluster.requestJobResult(job).get().toJobExecutionResult(Cluster.class.getClassLoader());
+        end(job).get().toJobExecutionResult(Cluster.class.getClassLoader());
     }
 
-    boolean isDone(JobID job) {
-        return cluster.requestJobResult(job).isDone();
+    /** Completes with the job. To be asked for once: every question is kept until then. */
+    CompletableFuture<JobResult> end(JobID job) {
+        return cluster.requestJobResult(job);
     }
 
     /** The job's completed checkpoints, the oldest first. */

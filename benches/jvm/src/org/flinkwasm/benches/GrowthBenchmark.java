@@ -1,10 +1,12 @@
 package org.flinkwasm.benches;
 
 import org.apache.flink.api.common.JobID;
+import org.apache.flink.runtime.jobmaster.JobResult;
 import org.apache.flink.runtime.util.EnvironmentInformation;
 
 import java.lang.management.ManagementFactory;
 import java.util.Locale;
+import java.util.concurrent.CompletableFuture;
 
 /** Counts many rows by key, and looks at memory again and again: what lives on this JVM's heap, and what the sidecar has resident. */
 public final class GrowthBenchmark {
@@ -23,10 +25,11 @@ public final class GrowthBenchmark {
         Run run = new Run(name, new CountTruth(Keys.UNIFORM.sequenceBehindAll()), new Run.Length(0, Keys.COUNT), new Run.Length(0, rows));
         JobID job = new KeyedJob(cluster, Backend.HEAP)
                 .start(new KeySource(name), variant, new CheckingSink(name), name);
+        CompletableFuture<JobResult> end = cluster.end(job);
         for (int sample = 1; sample <= samples; sample++) {
             // The last sample comes before the job's end.
             long due = rows * sample / (samples + 1);
-            while (run.rowsInWindow() < due && !cluster.isDone(job)) {
+            while (run.rowsInWindow() < due && !end.isDone()) {
                 Thread.sleep(PAUSE_MS);
             }
             sample(sample, run.rows(), new LinuxProcess(options.number("--sidecar-pid")));
