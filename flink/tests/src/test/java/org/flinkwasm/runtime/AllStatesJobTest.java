@@ -20,8 +20,6 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-import java.io.File;
-import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
@@ -107,16 +105,7 @@ class AllStatesJobTest extends EmbeddedJob {
         wasm("p", "source", "all-states", "null", "replace", ",\"key\":[\"k\"],\"sideOutputs\":{\"events\":\"p_events\"}");
         console("events_sink", "p_events");
         console("p");
-        plan();
-        launch(
-                Redirect.from(new File("/dev/null")),
-                "run",
-                "--parallelism",
-                String.valueOf(PARALLELISM),
-                "--sidecar-socket",
-                sidecar.socket.toString());
-        Outcome outcome = outcome();
-        assertEquals("finished", outcome.last().get("event").getAsString(), outcome.last().toString());
+        Outcome outcome = runToItsEnd(PARALLELISM);
         String log = Files.readString(folder.resolve("sidecar.log"));
         IntStream.range(0, PARALLELISM).forEach(subtask -> assertTrue(log.contains("subtask=" + subtask), log));
         return new Outputs(outcome.printed("sink"), outcome.printed("events_sink"));

@@ -153,9 +153,18 @@ abstract class EmbeddedJob {
         return new Outcome(events, process.exitValue());
     }
 
-    Outcome run() throws Exception {
+    Outcome run(String... more) throws Exception {
         plan();
-        launch(Redirect.from(new File("/dev/null")), "run", "--sidecar-socket", sidecar.socket.toString());
+        List<String> arguments = new ArrayList<>(List.of("run", "--sidecar-socket", sidecar.socket.toString()));
+        arguments.addAll(List.of(more));
+        launch(Redirect.from(new File("/dev/null")), arguments.toArray(String[]::new));
         return outcome();
+    }
+
+    /** Runs a job that has to finish. */
+    Outcome runToItsEnd(int parallelism) throws Exception {
+        Outcome outcome = run("--parallelism", String.valueOf(parallelism));
+        assertEquals("finished", outcome.last().get("event").getAsString(), outcome.last().toString());
+        return outcome;
     }
 }

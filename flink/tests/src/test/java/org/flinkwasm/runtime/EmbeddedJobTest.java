@@ -119,9 +119,7 @@ class EmbeddedJobTest extends EmbeddedJob {
         source("other STRING, user_id INT", "{\"user_id\":1}", "{\"user_id\":2}", "{\"user_id\":1}", "{\"user_id\":1}", "{\"user_id\":3}");
         wasm("counts", "source", "count", "null", "replace", ",\"key\":[\"user_id\"]");
         console("counts");
-        plan();
-        launch(Redirect.from(new File("/dev/null")), "run", "--parallelism", "2", "--sidecar-socket", sidecar.socket.toString());
-        Outcome outcome = outcome();
+        Outcome outcome = run("--parallelism", "2");
         checkFinished(outcome, 5, 5);
         assertEquals(
                 List.of(

@@ -19,8 +19,6 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-import java.io.File;
-import java.lang.ProcessBuilder.Redirect;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -75,17 +73,7 @@ class ShortLivedJobTest extends EmbeddedJob {
         SOURCE.forEach(statement -> statement("/source", statement));
         wasm("p", "source", "short-lived", "null", "replace", ",\"key\":[\"k\"]");
         console("p");
-        plan();
-        launch(
-                Redirect.from(new File("/dev/null")),
-                "run",
-                "--parallelism",
-                String.valueOf(PARALLELISM),
-                "--sidecar-socket",
-                sidecar.socket.toString());
-        Outcome outcome = outcome();
-        assertEquals("finished", outcome.last().get("event").getAsString(), outcome.last().toString());
-        return outcome.printed("sink").stream()
+        return runToItsEnd(PARALLELISM).printed("sink").stream()
                 .map(row -> JsonParser.parseString(row).getAsJsonObject())
                 .collect(Collectors.toMap(
                         row -> row.get("id").getAsLong(),
