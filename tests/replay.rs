@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use flink_wasm_bundle::{BundleBuilder, Function as Packed, digest};
 use flink_wasm_harness::capsule::{Capsule, CapsuleItem};
 use flink_wasm_harness::{Function, Harness, Settings, Sidecar};
-use flink_wasm_tests::run;
+use flink_wasm_tests::transcript::{matches, sessions};
+use flink_wasm_tests::{root, run};
 use serde_json::{Value, json};
 
 /// Panics with all that it sees of its key.
@@ -156,7 +157,13 @@ fn what_fails_in_a_sidecar_fails_in_a_replay() {
         std::fs::write(at.join(name), bundle).expect("a file");
     };
     pack(&bytes, "job.flinkwasm");
-    replay(&["--bundle", "job.flinkwasm"]).ok();
+    let ran = replay(&["--bundle", "job.flinkwasm"]).ok();
+    let documentation = std::fs::read_to_string(root().join("docs/testing.md")).expect("docs/testing.md");
+    let sessions = sessions(&documentation);
+    let documented = sessions.iter().flatten().find(|step| step.command.starts_with("flink-wasm replay"));
+    let documented = &documented.expect("a transcript of replay").expected;
+    let came = ran.stderr + &ran.stdout;
+    assert!(matches(documented, &came), "--- documented\n{documented}--- came\n{came}");
     pack(b"\0asm\x0d\0\x01\0", "other.flinkwasm");
     replay(&["--bundle", "other.flinkwasm"]).fails(1, &["error[FW0104]", "other.flinkwasm"]);
     replay(&[]).fails(2, &["--component"]);

@@ -111,7 +111,8 @@ pub(crate) fn run(
     mut event: impl FnMut(Value),
 ) -> Result<()> {
     let class_path = compile()?;
-    let options = [format!("-Xms{heap}"), format!("-Xmx{heap}"), "-XX:+UseG1GC".to_owned()];
+    let options =
+        [format!("-Xms{heap}"), format!("-Xmx{heap}"), "-Xmn512m".to_owned(), "-XX:+UseG1GC".to_owned()];
     benchmark.fact("JVM", options.join(" "));
     let mut command = Command::new("java");
     command.args(&options).args(OPENS).args(["-cp", &class_path]);

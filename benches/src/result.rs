@@ -119,6 +119,11 @@ impl Panel {
         self.differences.push(Comparison { name: format!("{minuend} - {subtrahend}"), samples, target });
     }
 
+    /// Whether there is such a series.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.series.iter().any(|series| series.name == name)
+    }
+
     fn samples(&self, name: &str) -> &[f64] {
         let series = self.series.iter().find(|series| series.name == name);
         series.map(|series| &series.samples[..]).unwrap_or_default()

@@ -67,6 +67,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         }
         FrameType::NeedComponent => drop(decode_json::<NeedComponent>(decoded.kind, payload)),
         FrameType::Opened => drop(decode_json::<Opened>(decoded.kind, payload)),
+        FrameType::Heartbeat => assert_eq!(decoded.payload_bytes, 0),
         FrameType::StateGet => {
             if let Ok(get) = StateGet::parse(payload) {
                 assert_eq!(get.encode(), payload);

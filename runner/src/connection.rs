@@ -12,7 +12,7 @@ use std::time::Instant;
 use flink_wasm_diagnostic::{Code, Diagnostic, Result};
 use flink_wasm_engine::{Fault, Loaded};
 use flink_wasm_protocol::bundle::BUNDLE_HEADER_BYTES;
-use flink_wasm_protocol::frame::{FrameHeader, FrameType};
+use flink_wasm_protocol::frame::{FrameHeader, FrameType, encode_frame};
 use flink_wasm_protocol::handshake::{
     ErrorFrame, NeedComponent, Open, decode_json, encode_json, parse_digest,
 };
@@ -107,7 +107,7 @@ fn run(stream: &Arc<UnixStream>, shared: &Shared, about: &mut Option<Open>) -> s
             session::load(shared, &open, payload)?
         }
     };
-    let (session, opened) = session::open(shared, &hello.job_id, &open, &loaded, start)?;
+    let (mut session, opened) = session::open(shared, &hello.job_id, &open, &loaded, start)?;
     shared.metrics.opened(loaded.cached);
     tracing::info!(
         job = hello.job_name,
@@ -122,6 +122,11 @@ fn run(stream: &Arc<UnixStream>, shared: &Shared, about: &mut Option<Open>) -> s
         "opened"
     );
     send(stream, &encode_json(FrameType::Opened, 0, &opened)?)?;
+    let pulse = stream.clone();
+    session.instance.set_heartbeat(Box::new(move |id| {
+        // A stream that broke is noticed by the reply.
+        let _ = send(&pulse, &encode_frame(FrameType::Heartbeat, id, &[]));
+    }));
     // From here on a subtask may be idle, or under backpressure, for as long as it likes.
     set_timeout(stream, None)?;
     let result = match session.instance.function().has_elements() {

@@ -319,6 +319,23 @@ fn a_hostile_connection_ends_and_its_neighbour_finishes() {
 }
 
 #[test]
+fn a_bundle_that_is_run_again_gives_signs_of_life() {
+    let server = Server::start(|_| {});
+    let mut open = open_hostile();
+    open["limits"]["deadlineMs"] = json!(200);
+    open["onError"] = json!({"policy": "skip", "retries": 0});
+    let mut client = server.connect();
+    client.open(&open, &HOSTILE);
+    client.send(FrameType::Bundle, 1, &hostile_bundle(&["", "error", ""]));
+    client.expect(FrameType::Reply);
+    assert_eq!(client.heartbeats, 0, "one run, and a short one");
+    client.send(FrameType::Bundle, 2, &hostile_bundle(&["loop", "", "loop", "loop"]));
+    client.expect(FrameType::Reply);
+    // Each of the three takes one deadline to be noticed and one to be sure of.
+    assert!(client.heartbeats >= 5, "{} heartbeats", client.heartbeats);
+}
+
+#[test]
 fn a_peer_that_vanishes_takes_nothing_with_it() {
     let server = Server::start(|_| {});
     for bytes in [0, 5, 100] {

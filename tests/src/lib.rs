@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 mod cluster;
+pub mod transcript;
 pub use cluster::{Cluster, Sidecar};
 
 /// The repository's root.

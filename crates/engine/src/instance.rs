@@ -13,6 +13,7 @@ use crate::elements::ElementSource;
 use crate::fault::Fault;
 use crate::function::LoadedFunction;
 use crate::guest::{Answer, Guest, MAX_MESSAGE_BYTES};
+use crate::heartbeat::Heartbeat;
 use crate::locate::locate;
 use crate::options::Options;
 use crate::rate::{LimiterUse, Requests};
@@ -31,6 +32,7 @@ pub struct Instance {
     /// `None` once a fault has ended the instance.
     pub(crate) guest: Option<Guest>,
     slots: Slots,
+    heartbeat: Heartbeat,
     peak_memory_bytes: usize,
     limiter_use: Vec<LimiterUse>,
     failure_codes: Vec<Code>,
@@ -74,6 +76,7 @@ impl Instance {
             options,
             guest: Some(guest),
             slots: Slots::default(),
+            heartbeat: Heartbeat::none(),
             peak_memory_bytes: 0,
             limiter_use: Vec::new(),
             failure_codes: Vec::new(),
@@ -91,6 +94,11 @@ impl Instance {
         if let Some(guest) = &mut self.guest {
             guest.store.data_mut().elements = Some(source);
         }
+    }
+
+    /// Who is told, by the bundle's id, that a bundle's items are still being run again.
+    pub fn set_heartbeat(&mut self, listener: Box<dyn FnMut(u64)>) {
+        self.heartbeat.listen(listener);
     }
 
     /// The most linear memory that the guest has had, in bytes.
@@ -115,6 +123,7 @@ impl Instance {
     /// FW0503 and FW0508 when the payload is no bundle of the function; for the policy `fail`, and where the item at fault can't be
     /// told, FW0504 trap, FW0505 deadline, FW0506 memory, FW0510 and FW0511 for what the function put out, FW0514 for a state value.
     pub fn run(&mut self, id: u64, payload: &[u8]) -> std::result::Result<&[u8], Fault> {
+        self.heartbeat.begin(id);
         let result = self.run_bundle(id, payload);
         if let Err(fault) = result {
             self.guest = None;
@@ -214,6 +223,7 @@ impl Instance {
             Some(chosen) => chosen.iter().copied().filter(|other| *other < item).collect(),
             None => (0..item).collect(),
         };
+        self.heartbeat.beat();
         let deadline_ms = self.options.limits.deadline_ms;
         let guest = self.guest.as_mut().ok_or_else(has_ended)?;
         guest.run(&self.function, work, Some(&before), deadline_ms)?;
@@ -224,6 +234,7 @@ impl Instance {
 
     /// Runs some items from the state before the bundle.
     pub(crate) fn attempt(&mut self, work: &Work<'_>, chosen: Chosen<'_>, first: &Trailer) -> Result<Answer> {
+        self.heartbeat.beat();
         let guest = self.guest.as_mut().ok_or_else(has_ended)?;
         guest.store.data_mut().trailer.clone_from(first);
         guest.run(&self.function, work, chosen, self.options.limits.deadline_ms)
@@ -280,6 +291,7 @@ impl Instance {
         if let Err(fault) = self.renew() {
             return Some(fault.diagnostic.code);
         }
+        self.heartbeat.beat();
         let guest = self.guest.as_mut()?;
         guest.run(&self.function, work, Some(items), deadline_ms).err().map(|diagnostic| diagnostic.code)
     }

@@ -18,6 +18,7 @@ mod engine;
 mod fault;
 mod function;
 mod guest;
+mod heartbeat;
 mod host;
 mod instance;
 mod limiter;

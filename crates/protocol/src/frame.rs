@@ -36,20 +36,35 @@ pub enum FrameType {
     StateGet = 10,
     /// Operator: that state.
     State = 11,
+    /// Sidecar: a bundle takes long because its items are run again; nothing else.
+    Heartbeat = 12,
 }
 
 impl FrameType {
     /// The type with this number.
     pub fn from_u8(number: u8) -> Option<Self> {
         use FrameType::*;
-        [Hello, Welcome, Open, NeedComponent, Component, Opened, Bundle, Reply, Error, StateGet, State]
-            .into_iter()
-            .find(|kind| *kind as u8 == number)
+        let all = [
+            Hello,
+            Welcome,
+            Open,
+            NeedComponent,
+            Component,
+            Opened,
+            Bundle,
+            Reply,
+            Error,
+            StateGet,
+            State,
+            Heartbeat,
+        ];
+        all.into_iter().find(|kind| *kind as u8 == number)
     }
 
     /// Whether the frame always belongs to a bundle; an ERROR may.
     fn is_of_bundle(self) -> bool {
-        matches!(self, FrameType::Bundle | FrameType::Reply | FrameType::StateGet | FrameType::State)
+        use FrameType::*;
+        matches!(self, Bundle | Reply | StateGet | State | Heartbeat)
     }
 
     /// The most bytes that a payload of this type may have.
@@ -58,6 +73,7 @@ impl FrameType {
             FrameType::Bundle | FrameType::Reply | FrameType::State => MAX_FRAME_BYTES,
             FrameType::StateGet => MAX_STATE_GET_BYTES,
             FrameType::Component => MAX_COMPONENT_BYTES,
+            FrameType::Heartbeat => 0,
             _ => MAX_HANDSHAKE_BYTES,
         }
     }
@@ -128,10 +144,10 @@ mod tests {
 
     #[test]
     fn headers_round_trip() {
-        for number in 1..=11 {
+        for number in 1..=12 {
             let kind = FrameType::from_u8(number).unwrap();
             let id = u64::from(kind.is_of_bundle());
-            let header = FrameHeader { kind, id, payload_bytes: 77 };
+            let header = FrameHeader { kind, id, payload_bytes: kind.max_payload_bytes().min(77) as u32 };
             assert_eq!(FrameHeader::decode(&header.encode()).unwrap(), header);
         }
     }

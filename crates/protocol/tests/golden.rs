@@ -73,6 +73,13 @@ fn handshake() {
     check_json::<ErrorFrame>("error", FrameType::Error);
 }
 
+#[test]
+fn heartbeat() {
+    let frame = encode_frame(FrameType::Heartbeat, description("heartbeat")["id"].as_u64().unwrap(), &[]);
+    compare("heartbeat", &frame);
+    assert_eq!(split(&frame), (FrameHeader { kind: FrameType::Heartbeat, id: 7, payload_bytes: 0 }, &[][..]));
+}
+
 /// What `rows` reads as after a batch: missing properties are NULL, and so on.
 fn normal(fields: &[RowField], rows: &Value) -> Vec<Value> {
     let bytes = rows_to_batch(fields, rows.as_array().unwrap()).unwrap();

@@ -49,7 +49,7 @@ impl Server {
     pub(crate) fn connect(&self) -> Client {
         let stream = UnixStream::connect(&self.socket).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        Client { stream }
+        Client { stream, heartbeats: 0 }
     }
 
     pub(crate) fn get(&self, path: &str) -> String {
@@ -72,6 +72,8 @@ impl Drop for Server {
 /// The operator's side.
 pub(crate) struct Client {
     pub(crate) stream: UnixStream,
+    /// How many HEARTBEAT frames came.
+    pub(crate) heartbeats: usize,
 }
 
 impl Client {
@@ -83,8 +85,18 @@ impl Client {
         self.send(kind, 0, message.to_string().as_bytes());
     }
 
-    /// The next frame; `None` at the end of the stream.
+    /// The next frame that is no HEARTBEAT; `None` at the end of the stream.
     pub(crate) fn receive(&mut self) -> Option<(FrameHeader, Vec<u8>)> {
+        loop {
+            let frame = self.receive_any()?;
+            if frame.0.kind != FrameType::Heartbeat {
+                return Some(frame);
+            }
+            self.heartbeats += 1;
+        }
+    }
+
+    fn receive_any(&mut self) -> Option<(FrameHeader, Vec<u8>)> {
         let mut header = [0; HEADER_BYTES];
         match self.stream.read(&mut header[..1]).unwrap() {
             0 => return None,

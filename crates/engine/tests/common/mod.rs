@@ -1,4 +1,5 @@
 //! What the engine's tests share: one engine, functions by name, bundles from JSON.
+#![allow(dead_code)] // each test file uses a part
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};

@@ -7,6 +7,8 @@ use flink_wasm_ir::{
 use flink_wasm_plan::{Function, Functions, Plan, lower};
 use serde_json::{Value, json};
 
+pub(crate) mod process;
+
 fn fields(text: &[(&str, &str)]) -> Vec<Field> {
     text.iter().map(|(name, ty)| Field { name: (*name).into(), sql_type: (*ty).into() }).collect()
 }

@@ -13,7 +13,13 @@ import org.apache.flink.util.Collector;
 final class CountFunction extends KeyedProcessFunction<Long, RowData, RowData> {
     private static final long serialVersionUID = 1L;
 
+    private final long first;
     private transient ValueState<Long> count;
+
+    /** @param first the state of a key's first row; what comes out counts from 1 all the same */
+    CountFunction(long first) {
+        this.first = first;
+    }
 
     @Override
     public void open(OpenContext context) {
@@ -23,8 +29,8 @@ final class CountFunction extends KeyedProcessFunction<Long, RowData, RowData> {
     @Override
     public void processElement(RowData row, Context context, Collector<RowData> out) throws Exception {
         Long before = count.value();
-        long now = before == null ? 1 : before + 1;
+        long now = before == null ? first : before + 1;
         count.update(now);
-        out.collect(GenericRowData.of(row.getLong(0), now));
+        out.collect(GenericRowData.of(row.getLong(0), now - first + 1));
     }
 }

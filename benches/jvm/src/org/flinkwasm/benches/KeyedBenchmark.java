@@ -12,10 +12,10 @@ public final class KeyedBenchmark {
     public static void main(String[] arguments) throws Exception {
         Options options = new Options(arguments);
         System.out.printf("{\"flink\":\"%s\"}%n", EnvironmentInformation.getVersion());
-        List<Variant> variants = CountVariants.of(options);
         LinuxProcess sidecar = new LinuxProcess(options.number("--sidecar-pid"));
         Cluster cluster = new Cluster();
         for (Backend backend : Backend.values()) {
+            List<Variant> variants = CountVariants.of(options, backend);
             for (Keys keys : Keys.values()) {
                 String panel = "count, " + backend.title + ", " + keys.title;
                 Rounds.run(panel, variants, (int) options.number("--rounds"), (variant, round, name) -> {

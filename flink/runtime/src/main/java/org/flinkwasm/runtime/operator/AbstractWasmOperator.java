@@ -15,6 +15,9 @@ import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.types.inference.TypeTransformations;
+import org.apache.flink.table.types.utils.DataTypeUtils;
+import org.apache.flink.table.types.utils.TypeConversions;
 import org.flinkwasm.runtime.Diagnostic;
 import org.flinkwasm.runtime.DiagnosticException;
 import org.flinkwasm.runtime.ErrorCode;
@@ -126,6 +129,17 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
                 this::failed,
                 "wasm reader of " + spec.operatorName(),
                 getUserCodeClassloader());
+    }
+
+    /** The columns with types in which anything may be NULL: what the function does not see is Flink's to judge. */
+    static List<Column> nullable(List<Column> columns) {
+        return columns.stream()
+                .map(column -> new Column(
+                        column.name(),
+                        DataTypeUtils.transform(TypeConversions.fromLogicalToDataType(column.type()), TypeTransformations.toNullable())
+                                .getLogicalType(),
+                        column.position()))
+                .toList();
     }
 
     static BatchWriter writer(List<Column> columns) {
@@ -315,19 +329,19 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
     /**
      * Whether a row has a NULL where the function takes none, and the policy for errors goes on: then that is done here.
      *
-     * @param columns of {@code row}, which is the input row or its key
+     * @param columns of {@code row}, which is the input row or its key; null with a policy that does not go on
      */
-    final boolean keepsOut(StreamRecord<RowData> element, RowData row, List<Column> columns) {
-        if (spec.onError().policy() == Policy.FAIL) {
-            return false;
+    final boolean keepsOut(StreamRecord<RowData> element, RowData row, RequiredColumns columns) {
+        String nullField = columns == null ? null : columns.nullIn(row);
+        if (nullField != null) {
+            keepOut(element, nullField);
         }
-        for (Column column : columns) {
-            if (!column.type().isNullable() && row.isNullAt(column.position())) {
-                keepOut(element, column.name());
-                return true;
-            }
-        }
-        return false;
+        return nullField != null;
+    }
+
+    /** These columns, if rows that lack one are to be kept out; else null. */
+    final RequiredColumns required(List<Column> columns) {
+        return spec.onError().policy() == Policy.FAIL ? null : new RequiredColumns(columns);
     }
 
     private void keepOut(StreamRecord<RowData> element, String column) {

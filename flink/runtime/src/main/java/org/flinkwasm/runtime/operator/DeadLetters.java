@@ -51,10 +51,7 @@ public final class DeadLetters {
 
     DeadLetters(WasmOperatorSpec spec, RuntimeContext context) throws Exception {
         this.spec = spec;
-        // What Flink says of NULL is not checked again here.
-        List<Column> columns = spec.onError().row().stream()
-                .map(column -> new Column(column.name(), column.type().copy(true), column.position()))
-                .toList();
+        List<Column> columns = AbstractWasmOperator.nullable(spec.onError().row());
         writer = AbstractWasmOperator.writer(columns);
         reader = new BatchReader(columns.stream().map(Column::type).toList());
         row = new ColumnarRowData(new VectorizedColumnBatch(reader.vectors()));

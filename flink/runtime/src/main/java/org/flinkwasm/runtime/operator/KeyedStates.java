@@ -34,7 +34,7 @@ final class KeyedStates {
     /** The value and reducing states. */
     private final int[] valueStates;
     private final int valueCount;
-    /** For each value and reducing state, whether its values are objects on the heap that may be written over. */
+    /** For each state, whether its values are objects on the heap that may be written over. */
     private final boolean[] inPlace;
 
     /** @param onHeap whether the backend hands out the very objects that it holds */
@@ -47,26 +47,20 @@ final class KeyedStates {
         lists = new ListState[count];
         maps = new MapState[count];
         valueIndices = new int[count];
+        inPlace = new boolean[count];
         int nextValue = 0;
         for (int i = 0; i < count; i++) {
-            open(i, states.get(i), context, onHeap);
+            // A TTL counts from the last update, which the backend has to see.
+            inPlace[i] = onHeap && states.get(i).kind().isValue() && states.get(i).ttlMs() == null;
+            open(i, states.get(i), context);
             valueIndices[i] = states.get(i).kind().isValue() ? nextValue++ : -1;
         }
         valueCount = nextValue;
         valueStates = IntStream.range(0, count).filter(state -> valueIndices[state] >= 0).toArray();
-        inPlace = new boolean[valueCount];
-        for (int index = 0; index < valueCount; index++) {
-            inPlace[index] = onHeap && isInPlace(states.get(valueStates[index]));
-        }
     }
 
-    /** A TTL counts from the last update, which the backend has to see. */
-    private static boolean isInPlace(State state) {
-        return state.kind().isValue() && state.ttlMs() == null;
-    }
-
-    private void open(int index, State state, RuntimeContext context, boolean onHeap) {
-        StateSerializer serializer = new StateSerializer(state.schema(), onHeap && isInPlace(state));
+    private void open(int index, State state, RuntimeContext context) {
+        StateSerializer serializer = new StateSerializer(state.schema(), inPlace[index]);
         switch (state.kind()) {
             case VALUE:
                 values[index] = context.getState(withTtl(new ValueStateDescriptor<>(state.name(), serializer), state));
@@ -111,7 +105,7 @@ final class KeyedStates {
 
     /** Whether the values of a value or reducing state, by its place among them, may be written over where they are. */
     boolean isInPlace(int index) {
-        return inPlace[index];
+        return inPlace[valueStates[index]];
     }
 
     /** Whether a value may expire. */

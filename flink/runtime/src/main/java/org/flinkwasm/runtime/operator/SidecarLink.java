@@ -106,6 +106,9 @@ final class SidecarLink implements Closeable {
                 if (type == FrameType.REPLY) {
                     connection.replied();
                     mailbox.execute(() -> handler.onReply(id, payload), "wasm reply %s", id);
+                } else if (type == FrameType.HEARTBEAT) {
+                    connection.heard();
+                    recycle(payload);
                 } else if (type == FrameType.STATE_GET) {
                     connection.setAsked(true);
                     mailbox.execute(() -> handler.onQuestion(id, payload), "wasm question of bundle %s", id);

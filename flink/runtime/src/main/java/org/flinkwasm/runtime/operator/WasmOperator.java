@@ -29,6 +29,7 @@ public final class WasmOperator extends AbstractWasmOperator<Bundle> {
     private static final long serialVersionUID = 1L;
 
     // The open bundle.
+    private transient RequiredColumns required;
     private transient BatchWriter arguments;
     private transient BatchWriter kept;
 
@@ -51,8 +52,9 @@ public final class WasmOperator extends AbstractWasmOperator<Bundle> {
 
     @Override
     void openFunction() {
+        required = required(spec.arguments());
         arguments = writer(spec.arguments());
-        kept = spec.kept().isEmpty() ? null : writer(spec.kept());
+        kept = spec.kept().isEmpty() ? null : writer(nullable(spec.kept()));
         openResult();
     }
 
@@ -64,7 +66,7 @@ public final class WasmOperator extends AbstractWasmOperator<Bundle> {
         List<ResultColumn> result = spec.result();
         boolean showsArguments = result.stream().anyMatch(column -> column.origin() == Origin.ARGUMENT);
         argumentReader = showsArguments ? reader(spec.arguments()) : null;
-        keptReader = kept == null ? null : reader(spec.kept());
+        keptReader = kept == null ? null : reader(nullable(spec.kept()));
         outputReader = new BatchReader(spec.output());
         reply = new Reply(spec.kind() != Kind.MAP);
         ColumnVector[] fromArguments = showsArguments ? argumentReader.vectors() : null;
@@ -104,7 +106,7 @@ public final class WasmOperator extends AbstractWasmOperator<Bundle> {
 
     @Override
     public void processElement(StreamRecord<RowData> element) throws Exception {
-        if (keepsOut(element, element.getValue(), spec.arguments())) {
+        if (keepsOut(element, element.getValue(), required)) {
             return;
         }
         Bundle bundle = openBundle();

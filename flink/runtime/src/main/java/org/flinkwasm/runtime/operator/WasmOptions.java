@@ -23,8 +23,7 @@ public final class WasmOptions {
             .durationType()
             .noDefaultValue()
             .withDescription("How long the sidecar may be silent while bundles are with it before the task fails and restarts. Without it three"
-                    + " deadlines of the function, which is what finding the row at fault may take, and 30 s. Longer where the policy for errors"
-                    + " goes on and many rows of a bundle may run into their deadline.");
+                    + " deadlines of the function and 30 s. While rows of a bundle are run again because one has failed, the sidecar is not silent.");
 
     public static final ConfigOption<Integer> BUNDLE_ROWS = ConfigOptions.key("flink-wasm.bundle.rows")
             .intType()

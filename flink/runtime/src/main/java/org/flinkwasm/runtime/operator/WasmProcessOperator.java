@@ -91,6 +91,8 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     private transient boolean hasTtl;
 
     // The open bundle.
+    private transient RequiredColumns requiredInRow;
+    private transient RequiredColumns requiredInKey;
     private transient KeyedBundleWriter writer;
     private transient int bundleNumber;
     /** Slots of keys of the open bundle whose values were not read yet. */
@@ -159,6 +161,8 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         slots = new SlotTable(states.valueCount(), onHeap);
         keyView = new RowKeyView(keyed.keyColumns().size());
         timers = getInternalTimerService(TIMERS, VoidNamespaceSerializer.INSTANCE, this);
+        requiredInRow = required(spec.arguments());
+        requiredInKey = required(keyed.key());
         writer = new KeyedBundleWriter(writer(spec.arguments()), writer(keyed.key()), states.valueCount());
         openValues();
         eventTimers = new FiredTimers();
@@ -203,7 +207,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     @Override
     public void processElement(StreamRecord<RowData> element) throws Exception {
         Object key = keySelector.getKey(element.getValue());
-        if (keepsOut(element, element.getValue(), spec.arguments()) || keepsOut(element, keyView.of(key), keyed.key())) {
+        if (keepsOut(element, element.getValue(), requiredInRow) || keepsOut(element, keyView.of(key), requiredInKey)) {
             return;
         }
         if (!processingTimers.isEmpty()) {

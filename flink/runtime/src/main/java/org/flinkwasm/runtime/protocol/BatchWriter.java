@@ -67,6 +67,13 @@ public final class BatchWriter {
         out.putInt(columnCount);
         for (ColumnWriter column : columns) {
             column.writeTo(out);
+        }
+        clear();
+    }
+
+    /** Forgets the rows so far. */
+    public void clear() {
+        for (ColumnWriter column : columns) {
             column.clear();
         }
         rowCount = 0;

@@ -12,9 +12,10 @@ public enum FrameType {
     REPLY(8),
     ERROR(9),
     STATE_GET(10),
-    STATE(11);
+    STATE(11),
+    HEARTBEAT(12);
 
-    private static final FrameType[] BY_NUMBER = new FrameType[12];
+    private static final FrameType[] BY_NUMBER = new FrameType[13];
 
     static {
         for (FrameType type : values()) {

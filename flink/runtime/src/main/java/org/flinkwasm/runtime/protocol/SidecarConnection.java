@@ -111,6 +111,11 @@ public final class SidecarConnection implements Closeable {
         watchdog.answered();
     }
 
+    /** The sidecar is still at work. */
+    public void heard() {
+        watchdog.heard();
+    }
+
     /** The sidecar waits for an answer, or does not any more: its silence then means nothing. */
     public void setAsked(boolean asked) {
         watchdog.setAsked(asked);

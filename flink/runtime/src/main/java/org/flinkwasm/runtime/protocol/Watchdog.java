@@ -50,6 +50,11 @@ final class Watchdog implements Closeable {
         since = System.nanoTime();
     }
 
+    /** A sign of life came. */
+    synchronized void heard() {
+        since = System.nanoTime();
+    }
+
     /** The peer waits for this side, or does not any more. */
     synchronized void setAsked(boolean isAsked) {
         asked = isAsked;

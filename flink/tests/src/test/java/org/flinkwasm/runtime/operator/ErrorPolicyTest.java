@@ -5,6 +5,8 @@ import org.apache.flink.runtime.operators.testutils.MockEnvironmentBuilder;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
 import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
+import org.apache.flink.table.data.DecimalData;
+import org.apache.flink.table.data.GenericArrayData;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
@@ -22,16 +24,19 @@ import org.flinkwasm.runtime.operator.WasmOperatorSpec.ResultColumn;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.Settings;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
+import java.math.BigDecimal;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -124,8 +129,13 @@ class ErrorPolicyTest {
         }
     }
 
-    /** The function `hostile` takes and gives mode and value; `id` stays here. */
     private OneInputStreamOperatorTestHarness<RowData, RowData> hostile(Policy policy) throws Exception {
+        return hostile(policy, "{}", null);
+    }
+
+    /** The function `hostile` takes and gives mode and value; `id` stays here. */
+    private OneInputStreamOperatorTestHarness<RowData, RowData> hostile(Policy policy, String limits, Long replyTimeoutMs)
+            throws Exception {
         String digest = RealSidecar.putBlob(folder, RealSidecar.component("hostile"));
         LogicalType id = Rows.parse("INT NOT NULL");
         LogicalType mode = Rows.parse("STRING NOT NULL");
@@ -138,7 +148,7 @@ class ErrorPolicyTest {
                 digest,
                 Kind.MAP,
                 "{}",
-                "{}",
+                limits,
                 List.of("STRING NOT NULL", "BIGINT NOT NULL"),
                 List.of("STRING NOT NULL", "BIGINT NOT NULL"),
                 arguments,
@@ -149,7 +159,7 @@ class ErrorPolicyTest {
                         new ResultColumn(Origin.REPLY, 0),
                         new ResultColumn(Origin.ARGUMENT, 1)),
                 digest,
-                new Settings(sidecar.socket.toString(), 20_000, 200, 1 << 18, 10, 2),
+                new Settings(sidecar.socket.toString(), 20_000, 200, 1 << 18, 10, 2, 0, 0, replyTimeoutMs),
                 null,
                 new OnError(policy, 0, policy == Policy.DEAD_LETTER ? List.of(kept, arguments.get(0), arguments.get(1)) : List.of()),
                 "[]");
@@ -189,6 +199,111 @@ class ErrorPolicyTest {
         } finally {
             harness.getOperator().close();
         }
+    }
+
+    /** What the function does not see may be NULL, whatever its type says: sources of Flink do not check it. */
+    @ParameterizedTest
+    @EnumSource(Policy.class)
+    void nullBesideTheFunction(Policy policy) throws Exception {
+        OneInputStreamOperatorTestHarness<RowData, RowData> harness = hostile(policy);
+        try {
+            for (Integer id : new Integer[] {1, null, 3}) {
+                harness.processElement(GenericRowData.of(id, StringData.fromString("m"), 2L), 3);
+            }
+            if (policy != Policy.FAIL) {
+                harness.processElement(GenericRowData.of(null, StringData.fromString("error"), 4L), 3);
+            }
+            harness.prepareSnapshotPreBarrier(1);
+            List<Integer> ids = new ArrayList<>();
+            harness.extractOutputValues().forEach(row -> ids.add(row.isNullAt(0) ? null : row.getInt(0)));
+            assertEquals(Arrays.asList(1, null, 3), ids);
+            List<String> letters = letters(harness);
+            assertEquals(policy == Policy.DEAD_LETTER ? 1 : 0, letters.size());
+            for (String letter : letters) {
+                assertTrue(letter.startsWith("{\"id\":null,\"mode\":\"error\",\"value\":4} | "), letter);
+            }
+        } finally {
+            harness.getOperator().close();
+        }
+    }
+
+    /** A NULL below an array is that row's alone, as one in a column is. */
+    @ParameterizedTest
+    @EnumSource(Policy.class)
+    void nullDeepInARow(Policy policy) throws Exception {
+        String digest = RealSidecar.putBlob(folder, RealSidecar.component("order-lines"));
+        List<String> input = List.of(
+                "BIGINT NOT NULL",
+                "ARRAY<ROW<sku STRING NOT NULL, quantity INT NOT NULL, price DECIMAL(12, 2) NOT NULL> NOT NULL> NOT NULL",
+                "MAP<STRING NOT NULL, STRING>");
+        List<String> output = List.of(
+                "BIGINT NOT NULL",
+                "DECIMAL(12, 2) NOT NULL",
+                "MAP<STRING NOT NULL, BIGINT NOT NULL> NOT NULL",
+                "ROW<sku STRING NOT NULL, total DECIMAL(12, 2) NOT NULL>",
+                "ARRAY<STRING NOT NULL> NOT NULL");
+        List<LogicalType> types = input.stream().map(Rows::parse).toList();
+        List<Column> columns = List.of(
+                new Column("id", types.get(0), 0), new Column("lines", types.get(1), 1), new Column("tags", types.get(2), 2));
+        WasmOperatorSpec spec = new WasmOperatorSpec(
+                "wasm map order-lines@00000000",
+                "order-lines",
+                digest,
+                Kind.MAP,
+                "{}",
+                "{}",
+                input,
+                output,
+                columns,
+                List.of(),
+                output.stream().map(Rows::parse).toList(),
+                List.of(new ResultColumn(Origin.REPLY, 0), new ResultColumn(Origin.REPLY, 1)),
+                digest,
+                new Settings(sidecar.socket.toString(), 20_000, 200, 1 << 18, 10, 2),
+                null,
+                new OnError(policy, 0, policy == Policy.DEAD_LETTER ? columns : List.of()),
+                "[]");
+        MockEnvironment environment = new MockEnvironmentBuilder().setUserCodeClassLoader(withBundle).build();
+        OneInputStreamOperatorTestHarness<RowData, RowData> harness =
+                new OneInputStreamOperatorTestHarness<>(new WasmOperatorFactory(spec), environment);
+        try {
+            harness.setup(new RowDataSerializer(types.get(0), Rows.parse(output.get(1))));
+            harness.setProcessingTime(0);
+            harness.open();
+            harness.processElement(order(1, 2, 3), 1);
+            if (policy == Policy.FAIL) {
+                DiagnosticException e = assertThrows(DiagnosticException.class, () -> harness.processElement(order(2, 4, null), 2));
+                assertEquals("FW0508", e.diagnostic().code());
+                assertTrue(e.getMessage().contains("NULL in column `lines[].quantity`"), e.getMessage());
+                return;
+            }
+            harness.processElement(order(2, 4, null), 2);
+            harness.processElement(order(3, 5), 3);
+            harness.prepareSnapshotPreBarrier(1);
+            assertEquals(
+                    List.of("1 5.00", "3 5.00"),
+                    harness.extractOutputValues().stream().map(row -> row.getLong(0) + " " + row.getDecimal(1, 12, 2)).toList());
+            assertCounted(harness, policy);
+            assertEquals(
+                    policy == Policy.SKIP
+                            ? List.of()
+                            : List.of("{\"id\":2,\"lines\":[{\"sku\":\"a\",\"quantity\":4,\"price\":1.00},"
+                                    + "{\"sku\":\"a\",\"quantity\":null,\"price\":1.00}],\"tags\":null} | "
+                                    + "NULL in column `lines[].quantity`, the function `order-lines` declares it NOT NULL"
+                                    + " | FW0508 | order-lines @2"),
+                    letters(harness));
+        } finally {
+            harness.getOperator().close();
+        }
+    }
+
+    /** An order with a line for each quantity, at a price of 1. */
+    private static RowData order(long id, Integer... quantities) {
+        Object[] lines = Arrays.stream(quantities)
+                .map(quantity -> GenericRowData.of(
+                        StringData.fromString("a"), quantity, DecimalData.fromBigDecimal(new BigDecimal("1.00"), 12, 2)))
+                .toArray();
+        return GenericRowData.of(id, new GenericArrayData(lines), null);
     }
 
     @ParameterizedTest
@@ -237,6 +352,34 @@ class ErrorPolicyTest {
                                 && letter.endsWith(" | " + code + " | hostile @537"),
                         letter);
             }
+        } finally {
+            harness.getOperator().close();
+        }
+    }
+
+    /** Finding each takes longer than one run: altogether longer than the sidecar may be silent. */
+    @Test
+    void manyLoopingRowsAreSkipped() throws Exception {
+        long deadlineMs = 300;
+        int loops = 6;
+        long replyTimeoutMs = 4 * deadlineMs;
+        OneInputStreamOperatorTestHarness<RowData, RowData> harness =
+                hostile(Policy.SKIP, "{\"deadlineMs\":" + deadlineMs + "}", replyTimeoutMs);
+        try {
+            List<Integer> expected = new ArrayList<>();
+            long start = System.nanoTime();
+            for (int id = 0; id < 100; id++) {
+                boolean isLoop = id % 15 == 3 && id / 15 < loops;
+                if (!isLoop) {
+                    expected.add(id);
+                }
+                harness.processElement(GenericRowData.of(id, StringData.fromString(isLoop ? "loop" : "m"), 2L), 3);
+            }
+            harness.prepareSnapshotPreBarrier(1);
+            assertTrue(System.nanoTime() - start > replyTimeoutMs * 1_000_000, "the search was too short to show anything");
+            assertEquals(expected, harness.extractOutputValues().stream().map(row -> row.getInt(0)).toList());
+            FunctionReports reports = ((AbstractWasmOperator<?>) harness.getOperator()).reports;
+            assertEquals(loops, reports.counter("skippedRows").getCount());
         } finally {
             harness.getOperator().close();
         }

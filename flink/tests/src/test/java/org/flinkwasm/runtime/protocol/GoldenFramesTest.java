@@ -32,6 +32,14 @@ class GoldenFramesTest extends Golden {
     }
 
     @Test
+    void heartbeatHasNoPayload() throws Exception {
+        byte[] frame = frame("heartbeat");
+        assertEquals(FrameType.HEARTBEAT, FrameHeader.type(frame));
+        assertEquals(description("heartbeat").get("id").asLong(), FrameHeader.id(frame));
+        assertEquals(0, payload(frame).length);
+    }
+
+    @Test
     void errorIsADiagnostic() throws Exception {
         String text = new String(payload(frame("error")), StandardCharsets.UTF_8);
         Diagnostic diagnostic = Diagnostic.fromJson(JsonParser.parseString(text).getAsJsonObject());
