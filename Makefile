@@ -36,7 +36,7 @@ target/demo/cities.csv: demo/data/Cargo.toml demo/data/Cargo.lock
 
 test: build test-rust test-jvm
 
-test-rust: build
+test-rust: build lint
 	$(CARGO) fmt --all --check
 	$(CARGO) test --release --workspace
 

@@ -3,6 +3,7 @@
 //!
 //! The short form runs with the other tests; `make chaos` is the long one. Every moment follows from a seed, which is printed:
 //! `CHAOS_SEED=.. CHAOS_KILLS=..` runs the same again.
+#![allow(clippy::print_stdout)] // seeds and progress are for whoever reads the run
 
 use std::collections::BTreeMap;
 use std::path::Path;

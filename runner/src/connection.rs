@@ -212,7 +212,7 @@ fn keep_crash(shared: &Shared, session: &mut Session<'_>) {
 }
 
 /// The payload of the next frame, which must be of this type; `None` when the peer has gone.
-fn next<'f>(frames: &'f mut FrameReader<Stream>, expected: FrameType) -> Result<Option<&'f [u8]>> {
+fn next(frames: &mut FrameReader<Stream>, expected: FrameType) -> Result<Option<&[u8]>> {
     match frames.next()? {
         Some((header, payload)) if header.kind == expected => Ok(Some(payload)),
         Some((header, _)) => Err(unexpected(header.kind, expected)),

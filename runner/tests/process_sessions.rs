@@ -90,7 +90,9 @@ fn hostile_bundle(rows: &[(&str, i64)], is_fresh: bool) -> Vec<u8> {
 }
 
 /// Rows of the main output as pairs, and what has failed.
-fn answer(payload: &[u8]) -> (Vec<(i64, i64)>, Vec<(u32, Code)>) {
+type Answer = (Vec<(i64, i64)>, Vec<(u32, Code)>);
+
+fn answer(payload: &[u8]) -> Answer {
     let types = ["BIGINT NOT NULL", "BIGINT NOT NULL"];
     let outputs = [Schema::parse(&types).unwrap(), Schema::parse(&types[..1]).unwrap()];
     let reply = Reply::parse_outputs(&outputs, payload).unwrap();
@@ -105,7 +107,7 @@ fn answer(payload: &[u8]) -> (Vec<(i64, i64)>, Vec<(u32, Code)>) {
     (pairs, reply.failures.iter().map(|failure| (failure.row, failure.code)).collect())
 }
 
-fn run(client: &mut Client, payload: &[u8]) -> (Vec<(i64, i64)>, Vec<(u32, Code)>) {
+fn run(client: &mut Client, payload: &[u8]) -> Answer {
     client.send(FrameType::Bundle, 1, payload);
     answer(&client.expect(FrameType::Reply))
 }

@@ -66,13 +66,11 @@ pub fn build(folder: &Path, package: Option<&str>, has_lines: bool) -> Result<Pa
 fn artifact(messages: &[u8]) -> Option<PathBuf> {
     let messages =
         messages.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    let files = messages
+    let mut files = messages
         .filter(|message| message["reason"] == "compiler-artifact")
-        .flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default());
-    files
-        .filter_map(|file| file.as_str().map(PathBuf::from))
-        .filter(|path| path.extension().is_some_and(|e| e == "wasm"))
-        .last()
+        .flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default())
+        .filter_map(|file| file.as_str().map(PathBuf::from));
+    files.rfind(|path| path.extension().is_some_and(|extension| extension == "wasm"))
 }
 
 /// Takes the machine's folders out of panic messages, so that the same source gives the same bytes.

@@ -156,7 +156,7 @@ fn load_components(
         });
     }
     for (name, function) in &definition.functions {
-        let pointer = format!("/functions/{}/component", flink_wasm_ir::pointer_segment(&name));
+        let pointer = format!("/functions/{}/component", flink_wasm_ir::pointer_segment(name));
         let path = match request.components.get(name) {
             Some(path) => path.clone(),
             None if function.component.is_empty() || function.component.starts_with("sha256:") => {

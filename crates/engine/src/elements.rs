@@ -11,7 +11,10 @@ use crate::function::ticks;
 use crate::host::{HostState, stop};
 
 /// Elements with their values; in a list the elements are empty.
-pub type Elements = Vec<(Vec<u8>, Vec<u8>)>;
+pub type Elements = Vec<Element>;
+
+/// An element and its value.
+type Element = (Vec<u8>, Vec<u8>);
 
 /// Where list and map state comes from: as of before the bundle that runs.
 ///
@@ -31,13 +34,13 @@ pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
     elements.func_wrap(
         "get",
         |mut store: StoreContextMut<'_, HostState>, (state, key, element): (u32, u32, WasmList<u8>)| {
-            let element = element.as_le_slice(&store.as_context()).to_vec();
+            let element = element.as_le_slice(store.as_context()).to_vec();
             Ok((ask(&mut store, state, key, |source| source.get(state, key, &element))?,))
         },
     )?;
     elements.func_wrap("scan", |mut store: StoreContextMut<'_, HostState>, (state, key): (u32, u32)| {
         let found = ask(&mut store, state, key, |source| source.scan(state, key))?;
-        let column = |part: fn(&(Vec<u8>, Vec<u8>)) -> &[u8]| AnswerColumn::bytes(found.iter().map(part));
+        let column = |part: fn(&Element) -> &[u8]| AnswerColumn::bytes(found.iter().map(part));
         Ok(((column(|(element, _)| element), column(|(_, value)| value)),))
     })
 }

@@ -32,12 +32,15 @@ impl LimiterClock {
     }
 }
 
-/// The limiters of a sidecar, by job and name. One goes with the last connection that uses it.
+/// The limiters of a sidecar. One goes with the last connection that uses it.
 #[derive(Clone, Debug, Default)]
 pub struct RateLimiters {
     clock: LimiterClock,
-    shared: Arc<Mutex<HashMap<(String, String), Weak<Limiter>>>>,
+    shared: Arc<Mutex<HashMap<LimiterId, Weak<Limiter>>>>,
 }
+
+/// Job and name.
+type LimiterId = (String, String);
 
 /// The limiters that one function may ask.
 #[derive(Clone, Debug, Default)]

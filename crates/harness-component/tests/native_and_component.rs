@@ -1,6 +1,7 @@
 //! The samples' process functions natively and in the sandbox: the same scenarios, and the same random runs, come to the same.
 //!
 //! Every random run follows from a seed, which is printed: `HARNESS_SEED=..` runs the same again.
+#![allow(clippy::print_stdout)] // the seeds
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

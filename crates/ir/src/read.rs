@@ -98,7 +98,7 @@ impl<'t> Node<'t> {
     }
 
     fn child(&self, segment: &str, value: &'t Value<'t>) -> Node<'t> {
-        let escaped = crate::pointer_segment(&segment);
+        let escaped = crate::pointer_segment(segment);
         Node { value, pointer: format!("{}/{escaped}", self.pointer), context: self.context, tagged: false }
     }
 
@@ -136,7 +136,7 @@ impl<'t> Node<'t> {
         let (line, column) = line_and_column(self.context.text, range_of(value).start);
         let mut warning =
             Diagnostic::new(Code::MalformedJob, format!("unknown property `{name}` is ignored"))
-                .pointer(format!("{}/{}", self.pointer, crate::pointer_segment(&name)))
+                .pointer(format!("{}/{}", self.pointer, crate::pointer_segment(name)))
                 .at(line, column);
         if let Some(near) = nearest(name, known.iter().copied()) {
             warning = warning.help(format!("did you mean `{near}`?"));

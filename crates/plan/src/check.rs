@@ -55,7 +55,7 @@ pub(crate) fn without_parameters(
 }
 
 pub(crate) fn function_pointer(name: &str) -> String {
-    format!("/functions/{}", flink_wasm_ir::pointer_segment(&name))
+    format!("/functions/{}", flink_wasm_ir::pointer_segment(name))
 }
 
 /// Values for parameters, and the pointer of the object that holds them.
@@ -83,7 +83,7 @@ pub(crate) fn parameters(
             continue;
         }
         let names: Vec<&str> = declared.iter().map(|p| p.name.as_str()).collect();
-        let escaped = flink_wasm_ir::pointer_segment(&given);
+        let escaped = flink_wasm_ir::pointer_segment(given);
         let problem = bad(format!("function `{name}` has no parameter `{given}`"))
             .pointer(format!("{pointer}/{escaped}"));
         problems.push(match nearest(given, names.iter().copied()) {

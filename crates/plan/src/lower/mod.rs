@@ -178,7 +178,7 @@ impl<'a> Lowering<'a> {
         let mut undeclared = flink_wasm_ir::Function::default();
         for (name, declared) in &self.job.functions {
             if !self.functions.contains_key(name) {
-                let pointer = format!("/functions/{}", flink_wasm_ir::pointer_segment(&name));
+                let pointer = format!("/functions/{}", flink_wasm_ir::pointer_segment(name));
                 let message = match declared.component.as_str() {
                     "" => format!("function `{name}` names no component"),
                     component => format!("the component `{component}` of function `{name}` was not given"),

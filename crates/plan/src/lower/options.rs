@@ -32,7 +32,7 @@ pub(super) fn is_option(key: &str) -> bool {
 pub fn warnings(job: &JobDefinition, functions: &Functions) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
     let mut unused = |pointer: &str, key: &str| {
-        let escaped = flink_wasm_ir::pointer_segment(&key);
+        let escaped = flink_wasm_ir::pointer_segment(key);
         warnings.push(
             Diagnostic::new(
                 Code::UnsupportedPart,

@@ -359,7 +359,7 @@ impl<'a> Lowering<'a> {
         let names = declared::side_output_names(function);
         let mut sinks: BTreeMap<&str, (String, &Sink)> = BTreeMap::new();
         for (side, sink) in &process.side_outputs {
-            let pointer = format!("{}/sideOutputs/{}", place.from, flink_wasm_ir::pointer_segment(&side));
+            let pointer = format!("{}/sideOutputs/{}", place.from, flink_wasm_ir::pointer_segment(side));
             match names.iter().find(|own| **own == side.as_str()) {
                 Some(own) => {
                     sinks.insert(own, (pointer, sink));
@@ -402,7 +402,7 @@ impl<'a> Lowering<'a> {
         let given = match (&process.on_error, of_function) {
             (Some(given), _) => Some((given, own)),
             (None, Some(given)) => Some((given, format!("{}/onError", check::function_pointer(name)))),
-            (None, None) => declared.retries.is_some().then(|| (&RETRY_ALONE, own)),
+            (None, None) => declared.retries.is_some().then_some((&RETRY_ALONE, own)),
         };
         let (given, pointer) = given?;
         let retries = match declared.retries {

@@ -354,5 +354,5 @@ impl<'a> Reader<'a> {
 
 /// Whether a bitmap has a bit set behind its last cell.
 pub fn has_unused_bits(bitmap: &[u8], cells: usize) -> bool {
-    cells % 8 != 0 && bitmap.last().is_some_and(|last| last >> (cells % 8) != 0)
+    !cells.is_multiple_of(8) && bitmap.last().is_some_and(|last| last >> (cells % 8) != 0)
 }
