@@ -130,6 +130,19 @@ fn cargo_component_builds_what_flink_wasm_takes() {
     }
 }
 
+#[test]
+fn tests_of_new_functions_pass_natively() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for kind in ["map", "filter", "process"] {
+        run(folder.path(), &["new", kind_crate(kind), "--kind", kind, "--quiet"]).ok();
+        let mut test = cargo(&folder.path().join(kind_crate(kind)));
+        // What they have in common is built once.
+        test.arg("test").env("CARGO_TARGET_DIR", folder.path().join("target"));
+        let tested = finish(test).ok();
+        assert!(tested.stdout.contains("test result: ok. 1 passed"), "{tested:?}");
+    }
+}
+
 fn kind_crate(kind: &str) -> &'static str {
     match kind {
         "map" => "enrich",

@@ -77,7 +77,8 @@ impl {{type}} {
     }
 }
 
-#[cfg(test)]
+// `cargo test` builds for the sandbox too; tests run natively.
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
     use flink_wasm::testing::ProcessHarness;
