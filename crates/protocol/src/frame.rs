@@ -157,7 +157,8 @@ mod tests {
         let good = FrameHeader { kind: FrameType::Bundle, id: 1, payload_bytes: 8 }.encode();
         for (at, byte, reason) in [
             (4, 0, "unknown frame type 0"),
-            (4, 12, "unknown frame type 12"),
+            (4, 13, "unknown frame type 13"),
+            (4, 12, "a Heartbeat frame announces 8 bytes, the limit is 0"),
             (5, 1, "flags or reserved bytes of a Bundle frame are not 0"),
             (7, 1, "flags or reserved bytes of a Bundle frame are not 0"),
             (8, 0, "a Bundle frame has the id 0"),
