@@ -281,14 +281,14 @@ class ErrorPolicyTest {
             harness.processElement(order(3, 5), 3);
             harness.prepareSnapshotPreBarrier(1);
             assertEquals(
-                    List.of("1 5.00", "3 5.00"),
+                    List.of("1 6.25", "3 6.25"),
                     harness.extractOutputValues().stream().map(row -> row.getLong(0) + " " + row.getDecimal(1, 12, 2)).toList());
             assertCounted(harness, policy);
             assertEquals(
                     policy == Policy.SKIP
                             ? List.of()
-                            : List.of("{\"id\":2,\"lines\":[{\"sku\":\"a\",\"quantity\":4,\"price\":1.00},"
-                                    + "{\"sku\":\"a\",\"quantity\":null,\"price\":1.00}],\"tags\":null} | "
+                            : List.of("{\"id\":2,\"lines\":[{\"sku\":\"a\",\"quantity\":4,\"price\":1.25},"
+                                    + "{\"sku\":\"a\",\"quantity\":null,\"price\":1.25}],\"tags\":null} | "
                                     + "NULL in column `lines[].quantity`, the function `order-lines` declares it NOT NULL"
                                     + " | FW0508 | order-lines @2"),
                     letters(harness));
@@ -297,11 +297,11 @@ class ErrorPolicyTest {
         }
     }
 
-    /** An order with a line for each quantity, at a price of 1. */
+    /** An order with a line for each quantity, at a price of 1.25. */
     private static RowData order(long id, Integer... quantities) {
         Object[] lines = Arrays.stream(quantities)
                 .map(quantity -> GenericRowData.of(
-                        StringData.fromString("a"), quantity, DecimalData.fromBigDecimal(new BigDecimal("1.00"), 12, 2)))
+                        StringData.fromString("a"), quantity, DecimalData.fromBigDecimal(new BigDecimal("1.25"), 12, 2)))
                 .toArray();
         return GenericRowData.of(id, new GenericArrayData(lines), null);
     }

@@ -101,10 +101,11 @@ final class ScriptedSidecar implements AutoCloseable {
                             payload.getLong(0),
                             payload.getLong(8),
                             payload.slice(16, payload.limit() - 16).order(ByteOrder.LITTLE_ENDIAN));
+                    // Before the answer: who has it may clear what was received until then.
+                    bundles.add(bundle);
                     if (answersAtOnce) {
                         answer(bundle);
                     }
-                    bundles.add(bundle);
                     break;
                 default:
                     throw new IOException("unexpected frame " + header.get(4));
