@@ -230,7 +230,8 @@ class EmbeddedJobTest extends EmbeddedJob {
         console("m");
         JsonObject error = run().error();
         assertEquals("FW0508", error.get("code").getAsString(), error.toString());
-        assertEquals("row 0 has NULL in column `region`, the function `tax` declares it NOT NULL", error.get("message").getAsString());
+        assertEquals(
+                "row 0 can't be given to the function `tax`: NULL in the NOT NULL column `region`", error.get("message").getAsString());
     }
 
     @Test

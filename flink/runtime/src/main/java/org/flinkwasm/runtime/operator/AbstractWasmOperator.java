@@ -15,9 +15,6 @@ import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.table.data.RowData;
-import org.apache.flink.table.types.inference.TypeTransformations;
-import org.apache.flink.table.types.utils.DataTypeUtils;
-import org.apache.flink.table.types.utils.TypeConversions;
 import org.flinkwasm.runtime.Diagnostic;
 import org.flinkwasm.runtime.DiagnosticException;
 import org.flinkwasm.runtime.ErrorCode;
@@ -29,6 +26,7 @@ import org.flinkwasm.runtime.protocol.Failures;
 import org.flinkwasm.runtime.protocol.ProtocolException;
 
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -65,6 +63,8 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
     private transient Counter deadLetterRows;
     /** Null where the policy for errors makes none. */
     transient DeadLetters letters;
+    /** What takes columns of the rows of the open bundle. */
+    private transient List<BatchWriter> rowWriters;
 
     /** The open bundle. */
     transient B open;
@@ -131,17 +131,6 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
                 getUserCodeClassloader());
     }
 
-    /** The columns with types in which anything may be NULL: what the function does not see is Flink's to judge. */
-    static List<Column> nullable(List<Column> columns) {
-        return columns.stream()
-                .map(column -> new Column(
-                        column.name(),
-                        DataTypeUtils.transform(TypeConversions.fromLogicalToDataType(column.type()), TypeTransformations.toNullable())
-                                .getLogicalType(),
-                        column.position()))
-                .toList();
-    }
-
     static BatchWriter writer(List<Column> columns) {
         return new BatchWriter(
                 columns.stream().map(Column::type).toList(),
@@ -159,6 +148,35 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
         receivedBytes = group.counter("bytesReceived");
         rowsPerBundle = group.histogram("rowsPerBundle", new DescriptiveStatisticsHistogram(HISTOGRAM_WINDOW));
         group.gauge("inFlight", (Gauge<Integer>) () -> inFlight);
+    }
+
+    /** Says what takes columns of the rows, besides what dead letters need. */
+    final void writeRowsTo(BatchWriter... writers) {
+        rowWriters = new ArrayList<>(List.of(writers));
+        if (letters != null) {
+            rowWriters.add(letters.writer());
+        }
+    }
+
+    /**
+     * Writes the columns of a row.
+     *
+     * @return null, or why the function can't be given the row, of which nothing is written then
+     */
+    final String write(RowData row) {
+        for (int i = 0; i < rowWriters.size(); i++) {
+            String problem = rowWriters.get(i).write(row);
+            if (problem != null) {
+                rowWriters.subList(0, i).forEach(BatchWriter::dropLast);
+                return problem;
+            }
+        }
+        return null;
+    }
+
+    /** Takes back the columns of the row that was written last. */
+    final void dropLast() {
+        rowWriters.forEach(BatchWriter::dropLast);
     }
 
     /** The bundle for what comes next. */
@@ -179,24 +197,6 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
         } else if (open.rows == 1) {
             startBundleTime();
         }
-    }
-
-    /** The exception for the row that is being added. */
-    final WasmFunctionException nullIn(String field) {
-        return new WasmFunctionException(new Diagnostic(
-                        ErrorCode.SCHEMA_VIOLATED,
-                        "row " + open.rows + " has NULL in column `" + field + "`, the function `" + spec.function()
-                                + "` declares it NOT NULL")
-                .function(spec.function(), spec.component())
-                .row(open.rows)
-                .help("filter such rows out, or use COALESCE; or let the function take an Option"));
-    }
-
-    /** The exception for the row that is being added. */
-    final WasmFunctionException timestampOutOfRange() {
-        return new WasmFunctionException(new Diagnostic(ErrorCode.SCHEMA_VIOLATED, "a TIMESTAMP is out of range")
-                .function(spec.function(), spec.component())
-                .row(open.rows));
     }
 
     private void startBundleTime() {
@@ -326,34 +326,35 @@ abstract class AbstractWasmOperator<B extends Bundle> extends AbstractStreamOper
         }
     }
 
-    /**
-     * Whether a row has a NULL where the function takes none, and the policy for errors goes on: then that is done here.
-     *
-     * @param columns of {@code row}, which is the input row or its key; null with a policy that does not go on
-     */
-    final boolean keepsOut(StreamRecord<RowData> element, RowData row, RequiredColumns columns) {
-        String nullField = columns == null ? null : columns.nullIn(row);
-        if (nullField != null) {
-            keepOut(element, nullField);
+    /** Does with a row that the function can't be given, and that is in no bundle, what the policy for errors says. */
+    final void refuse(StreamRecord<RowData> element, String problem) {
+        switch (spec.onError().policy()) {
+            case FAIL:
+                throw notGiven("row", problem);
+            case SKIP:
+                skippedRows.inc();
+                break;
+            default:
+                deadLetterRows.inc();
+                long now = processingTimeService.getCurrentProcessingTime();
+                RowData letter = letters.ofInput(element.getValue(), ErrorCode.SCHEMA_VIOLATED.code(), problem, now);
+                output.collect(DeadLetters.TAG, record(letter, timestamp(element)));
         }
-        return nullField != null;
     }
 
-    /** These columns, if rows that lack one are to be kept out; else null. */
-    final RequiredColumns required(List<Column> columns) {
-        return spec.onError().policy() == Policy.FAIL ? null : new RequiredColumns(columns);
+    /** The exception for an item of the open bundle that the function can't be given. */
+    final WasmFunctionException notGiven(String item, String problem) {
+        int index = open == null ? 0 : open.rows;
+        Diagnostic diagnostic = new Diagnostic(
+                        ErrorCode.SCHEMA_VIOLATED,
+                        item + " " + index + " can't be given to the function `" + spec.function() + "`: " + problem)
+                .function(spec.function(), spec.component())
+                .help("filter such rows out, use COALESCE, or let the function take an Option; or let its `onError` be `skip` or `dead-letter`");
+        return new WasmFunctionException(item.equals("row") ? diagnostic.row(index) : diagnostic);
     }
 
-    private void keepOut(StreamRecord<RowData> element, String column) {
-        if (letters == null) {
-            skippedRows.inc();
-            return;
-        }
-        deadLetterRows.inc();
-        String message = "NULL in column `" + column + "`, the function `" + spec.function() + "` declares it NOT NULL";
-        long now = processingTimeService.getCurrentProcessingTime();
-        RowData letter = letters.ofInput(element.getValue(), ErrorCode.SCHEMA_VIOLATED.code(), message, now);
-        output.collect(DeadLetters.TAG, record(letter, element.hasTimestamp() ? element.getTimestamp() : Bundle.NO_TIMESTAMP));
+    static long timestamp(StreamRecord<RowData> element) {
+        return element.hasTimestamp() ? element.getTimestamp() : Bundle.NO_TIMESTAMP;
     }
 
     /** Does with the rows of a bundle that failed what the policy for errors says. */

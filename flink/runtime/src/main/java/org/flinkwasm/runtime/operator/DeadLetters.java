@@ -51,7 +51,7 @@ public final class DeadLetters {
 
     DeadLetters(WasmOperatorSpec spec, RuntimeContext context) throws Exception {
         this.spec = spec;
-        List<Column> columns = AbstractWasmOperator.nullable(spec.onError().row());
+        List<Column> columns = spec.onError().row().stream().map(Column::nullable).toList();
         writer = AbstractWasmOperator.writer(columns);
         reader = new BatchReader(columns.stream().map(Column::type).toList());
         row = new ColumnarRowData(new VectorizedColumnBatch(reader.vectors()));
@@ -88,9 +88,9 @@ public final class DeadLetters {
         return json;
     }
 
-    /** Keeps a row of the open bundle. */
-    void keep(RowData input) {
-        writer.write(input);
+    /** Keeps the rows of the open bundle. */
+    BatchWriter writer() {
+        return writer;
     }
 
     /** Keeps the rows with their bundle, and starts the next. */

@@ -29,7 +29,6 @@ public final class WasmOperator extends AbstractWasmOperator<Bundle> {
     private static final long serialVersionUID = 1L;
 
     // The open bundle.
-    private transient RequiredColumns required;
     private transient BatchWriter arguments;
     private transient BatchWriter kept;
 
@@ -52,9 +51,15 @@ public final class WasmOperator extends AbstractWasmOperator<Bundle> {
 
     @Override
     void openFunction() {
-        required = required(spec.arguments());
         arguments = writer(spec.arguments());
-        kept = spec.kept().isEmpty() ? null : writer(nullable(spec.kept()));
+        List<Column> keptColumns = spec.kept().stream().map(Column::nullable).toList();
+        if (keptColumns.isEmpty()) {
+            writeRowsTo(arguments);
+        } else {
+            kept = writer(keptColumns);
+            keptReader = reader(keptColumns);
+            writeRowsTo(arguments, kept);
+        }
         openResult();
     }
 
@@ -66,7 +71,6 @@ public final class WasmOperator extends AbstractWasmOperator<Bundle> {
         List<ResultColumn> result = spec.result();
         boolean showsArguments = result.stream().anyMatch(column -> column.origin() == Origin.ARGUMENT);
         argumentReader = showsArguments ? reader(spec.arguments()) : null;
-        keptReader = kept == null ? null : reader(nullable(spec.kept()));
         outputReader = new BatchReader(spec.output());
         reply = new Reply(spec.kind() != Kind.MAP);
         ColumnVector[] fromArguments = showsArguments ? argumentReader.vectors() : null;
@@ -106,31 +110,13 @@ public final class WasmOperator extends AbstractWasmOperator<Bundle> {
 
     @Override
     public void processElement(StreamRecord<RowData> element) throws Exception {
-        if (keepsOut(element, element.getValue(), required)) {
+        String problem = write(element.getValue());
+        if (problem != null) {
+            refuse(element, problem);
             return;
         }
-        Bundle bundle = openBundle();
-        write(element.getValue());
-        if (letters != null) {
-            letters.keep(element.getValue());
-        }
-        bundle.addRow(element.hasTimestamp() ? element.getTimestamp() : Bundle.NO_TIMESTAMP);
+        openBundle().addRow(timestamp(element));
         sendIfDue(false, kept == null ? arguments.bytes() : arguments.bytes() + kept.bytes());
-    }
-
-    private void write(RowData row) {
-        String nullField;
-        try {
-            nullField = arguments.write(row);
-            if (kept != null) {
-                kept.write(row);
-            }
-        } catch (ArithmeticException e) {
-            throw timestampOutOfRange();
-        }
-        if (nullField != null) {
-            throw nullIn(nullField);
-        }
     }
 
     @Override

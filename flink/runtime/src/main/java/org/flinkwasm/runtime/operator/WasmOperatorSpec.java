@@ -2,7 +2,10 @@ package org.flinkwasm.runtime.operator;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonParser;
+import org.apache.flink.table.types.inference.TypeTransformations;
 import org.apache.flink.table.types.logical.LogicalType;
+import org.apache.flink.table.types.utils.DataTypeUtils;
+import org.apache.flink.table.types.utils.TypeConversions;
 
 import java.io.Serializable;
 import java.util.List;
@@ -206,6 +209,14 @@ public record WasmOperatorSpec(
     /** A column of the input rows: name for messages, type, position. */
     public record Column(String name, LogicalType type, int position) implements Serializable {
         private static final long serialVersionUID = 1L;
+
+        /** The column with a type in which anything may be NULL: what the function does not see is Flink's to judge. */
+        Column nullable() {
+            LogicalType nullable = DataTypeUtils.transform(
+                            TypeConversions.fromLogicalToDataType(type), TypeTransformations.toNullable())
+                    .getLogicalType();
+            return new Column(name, nullable, position);
+        }
     }
 
     /**

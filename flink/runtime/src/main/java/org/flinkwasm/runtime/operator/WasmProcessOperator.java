@@ -27,6 +27,7 @@ import org.flinkwasm.runtime.ErrorCode;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.Keyed;
 import org.flinkwasm.runtime.operator.WasmOperatorSpec.SideOutput;
 import org.flinkwasm.runtime.protocol.BatchReader;
+import org.flinkwasm.runtime.protocol.BatchWriter;
 import org.flinkwasm.runtime.protocol.BundleMode;
 import org.flinkwasm.runtime.protocol.ByteBuilder;
 import org.flinkwasm.runtime.protocol.KeyedBundleWriter;
@@ -91,9 +92,8 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     private transient boolean hasTtl;
 
     // The open bundle.
-    private transient RequiredColumns requiredInRow;
-    private transient RequiredColumns requiredInKey;
     private transient KeyedBundleWriter writer;
+    /** Of the open bundle, or of the next one. */
     private transient int bundleNumber;
     /** Slots of keys of the open bundle whose values were not read yet. */
     private transient int[] unread;
@@ -161,9 +161,9 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         slots = new SlotTable(states.valueCount(), onHeap);
         keyView = new RowKeyView(keyed.keyColumns().size());
         timers = getInternalTimerService(TIMERS, VoidNamespaceSerializer.INSTANCE, this);
-        requiredInRow = required(spec.arguments());
-        requiredInKey = required(keyed.key());
-        writer = new KeyedBundleWriter(writer(spec.arguments()), writer(keyed.key()), states.valueCount());
+        BatchWriter rows = writer(spec.arguments());
+        writeRowsTo(rows);
+        writer = new KeyedBundleWriter(rows, writer(keyed.key()), states.valueCount());
         openValues();
         eventTimers = new FiredTimers();
         processingTimers = new FiredTimers();
@@ -207,40 +207,39 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     @Override
     public void processElement(StreamRecord<RowData> element) throws Exception {
         Object key = keySelector.getKey(element.getValue());
-        if (keepsOut(element, element.getValue(), requiredInRow) || keepsOut(element, keyView.of(key), requiredInKey)) {
-            return;
-        }
         if (!processingTimers.isEmpty()) {
             sendProcessingTimers();
         }
+        String problem = write(element.getValue());
+        if (problem != null) {
+            refuse(element, problem);
+            return;
+        }
+        int slot = slots.find(key, key.hashCode());
+        int index = slot < 0 ? -1 : slots.index(slot, bundleNumber);
+        if (index < 0) {
+            problem = writer.addKeyRow(keyView.of(key));
+            if (problem != null) {
+                dropLast();
+                refuse(element, problem);
+                return;
+            }
+        }
         KeyedBundle bundle = openBundle();
-        if (bundle.rows == 0) {
-            bundleNumber++;
+        if (index < 0) {
+            index = addKey(bundle, key, slot);
         }
-        long timestamp = element.hasTimestamp() ? element.getTimestamp() : Bundle.NO_TIMESTAMP;
-        String nullField;
-        try {
-            int slot = slots.find(key, key.hashCode());
-            int index = slot < 0 ? -1 : slots.index(slot, bundleNumber);
-            if (index < 0) {
-                index = addKey(bundle, key, slot);
-            }
-            writer.addItem(index, timestamp);
-            nullField = writer.addRow(element.getValue());
-            if (letters != null) {
-                letters.keep(element.getValue());
-            }
-        } catch (ArithmeticException e) {
-            throw timestampOutOfRange();
-        }
-        if (nullField != null) {
-            throw nullIn(nullField);
-        }
+        long timestamp = timestamp(element);
+        writer.addItem(index, timestamp);
         bundle.addRow(timestamp);
         sendIfDue(bundle.keyCount >= maxKeys, writer.bytes());
     }
 
-    /** Adds a key, whose slot is -1 if it has none, to the open bundle, and notes to read its values where the sidecar does not have them. */
+    /**
+     * Adds a key, whose columns are written, to the open bundle, and notes to read its values where the sidecar does not have them.
+     *
+     * @param slot -1 if the key has none
+     */
     private int addKey(KeyedBundle bundle, Object key, int slot) throws Exception {
         // What may have expired in a slot is sent again, unless a bundle on its way has the key.
         boolean fresh = slot < 0 || hasTtl && !slots.isHeld(slot);
@@ -250,10 +249,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         }
         int index = bundle.addKey(slot);
         slots.hold(slot, bundleNumber, index);
-        String nullColumn = writer.addKey(slot, keyView.of(key), fresh);
-        if (nullColumn != null) {
-            throw nullIn(nullColumn);
-        }
+        writer.addKey(slot, fresh);
         if (fresh) {
             unread[unreadCount++] = slot;
             if (unreadCount == unread.length) {
@@ -303,6 +299,7 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
     @Override
     void writeFrame(KeyedBundle bundle, long processingTime) throws Exception {
         readValues();
+        bundleNumber++;
         writer.flush(bundle.frame, bundle.id, processingTime, bundle.watermark, bundle.mode);
     }
 
@@ -536,13 +533,16 @@ public final class WasmProcessOperator extends AbstractWasmOperator<KeyedBundle>
         awaitPlace();
         KeyedBundle bundle = openBundle();
         bundle.mode = mode;
-        bundleNumber++;
         fired.offer((key, timestamp) -> {
             int slot = slots.find(key, key.hashCode());
             int index = slot < 0 ? -1 : slots.index(slot, bundleNumber);
             if (index < 0) {
                 if (bundle.rows >= MAX_TIMERS || bundle.keyCount >= maxKeys || writer.bytes() >= MAX_TIMER_BUNDLE_BYTES) {
                     return false;
+                }
+                String problem = writer.addKeyRow(keyView.of(key));
+                if (problem != null) {
+                    throw notGiven("timer", problem);
                 }
                 index = addKey(bundle, key, slot);
             }

@@ -3,7 +3,7 @@ package org.flinkwasm.runtime.protocol;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.types.logical.LogicalType;
 import org.flinkwasm.runtime.protocol.ColumnWriter.Meter;
-import org.flinkwasm.runtime.protocol.ColumnWriter.NullCellException;
+import org.flinkwasm.runtime.protocol.ColumnWriter.RefusedCellException;
 
 import java.util.List;
 
@@ -14,6 +14,7 @@ public final class BatchWriter {
     private final int columnCount;
     private final Meter meter = new Meter();
     private int rowCount;
+    private int bytesBeforeLast;
 
     /**
      * A writer of batches with columns of these types.
@@ -38,18 +39,33 @@ public final class BatchWriter {
     /**
      * Appends a row.
      *
-     * @return null, or the name of the NOT NULL field in which a NULL came; the batch is then of no further use
+     * @return null, or why the row can't be in the batch, which is then as it was
      */
     public String write(RowData row) {
+        bytesBeforeLast = meter.bytes;
         try {
             for (int i = 0; i < columns.length; i++) {
                 columns[i].write(row, positions[i]);
             }
-        } catch (NullCellException e) {
+        } catch (RefusedCellException e) {
+            truncate(rowCount, bytesBeforeLast);
             return e.getMessage();
         }
         rowCount++;
         return null;
+    }
+
+    /** Takes out the row that was written last. */
+    public void dropLast() {
+        truncate(rowCount - 1, bytesBeforeLast);
+    }
+
+    private void truncate(int rows, int bytes) {
+        for (ColumnWriter column : columns) {
+            column.truncate(rows);
+        }
+        rowCount = rows;
+        meter.bytes = bytes;
     }
 
     public int rowCount() {
@@ -68,15 +84,6 @@ public final class BatchWriter {
         for (ColumnWriter column : columns) {
             column.writeTo(out);
         }
-        clear();
-    }
-
-    /** Forgets the rows so far. */
-    public void clear() {
-        for (ColumnWriter column : columns) {
-            column.clear();
-        }
-        rowCount = 0;
-        meter.bytes = 0;
+        truncate(0, 0);
     }
 }

@@ -28,6 +28,11 @@ public final class ByteBuilder {
         length = 0;
     }
 
+    /** Forgets the bytes from here on. */
+    void truncate(int newLength) {
+        length = newLength;
+    }
+
     /** Makes room for {@code count} more bytes and says where they start. */
     int grow(int count) {
         int at = length;
@@ -51,6 +56,11 @@ public final class ByteBuilder {
     void putInt(int value) {
         int at = grow(4);
         LittleEndian.putInt(bytes, at, value);
+    }
+
+    /** The number that was put last. */
+    int lastInt() {
+        return LittleEndian.getInt(bytes, length - Integer.BYTES);
     }
 
     void putLong(long value) {

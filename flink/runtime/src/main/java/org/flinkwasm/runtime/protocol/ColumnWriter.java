@@ -24,7 +24,7 @@ abstract class ColumnWriter {
 
     private final ColumnKind kind;
     private final boolean nullable;
-    private final String name;
+    final String name;
     /** Bytes of a cell, its text or bytes apart. */
     private final int cellBytes;
     final Meter meter;
@@ -97,7 +97,7 @@ abstract class ColumnWriter {
 
     private void writeNull() {
         if (!nullable) {
-            throw new NullCellException(name);
+            throw new RefusedCellException("NULL in the NOT NULL column `" + name + "`");
         }
         absent();
         writeEmpty();
@@ -160,10 +160,21 @@ abstract class ColumnWriter {
         writeCells(out);
     }
 
-    final void clear() {
-        cellCount = 0;
-        hasNull = false;
-        clearCells();
+    /** Forgets the cells from this one on, and what stands there of one that was refused. */
+    final void truncate(int count) {
+        cellCount = count;
+        hasNull &= count > 0;
+        if (hasNull) {
+            clearBitsFrom(validity, count);
+        }
+        truncateCells(count);
+    }
+
+    /** Clears the bits of a byte that is begun: cells set theirs, and expect zeros there. */
+    private static void clearBitsFrom(byte[] bits, int count) {
+        if ((count & 7) != 0) {
+            bits[count >> 3] &= (byte) ((1 << (count & 7)) - 1);
+        }
     }
 
     abstract void writeValue(RowData row, int position);
@@ -174,14 +185,14 @@ abstract class ColumnWriter {
 
     abstract void writeCells(ByteBuilder out);
 
-    abstract void clearCells();
+    abstract void truncateCells(int count);
 
-    /** A NULL came in a NOT NULL field. */
-    static final class NullCellException extends RuntimeException {
+    /** A cell can't be in the column; the message says why. */
+    static final class RefusedCellException extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
-        NullCellException(String name) {
-            super(name, null, false, false);
+        RefusedCellException(String problem) {
+            super(problem, null, false, false);
         }
     }
 
@@ -227,7 +238,9 @@ abstract class ColumnWriter {
         }
 
         @Override
-        void clearCells() {}
+        void truncateCells(int count) {
+            clearBitsFrom(bits, count);
+        }
     }
 
     /** Cells of one size in one section. */
@@ -251,8 +264,8 @@ abstract class ColumnWriter {
         }
 
         @Override
-        void clearCells() {
-            cells.clear();
+        void truncateCells(int count) {
+            cells.truncate(count * width);
         }
     }
 
@@ -413,13 +426,21 @@ abstract class ColumnWriter {
             if (precision <= 3) {
                 cells.putLong(millis);
             } else if (precision <= 6) {
-                cells.putLong(Math.addExact(Math.multiplyExact(millis, 1_000L), value.getNanoOfMillisecond() / 1_000));
+                cells.putLong(micros(millis, value.getNanoOfMillisecond()));
             } else {
                 long low = millis * 1_000_000L;
                 long sum = low + value.getNanoOfMillisecond();
                 int carry = Long.compareUnsigned(sum, low) < 0 ? 1 : 0;
                 cells.putLong(sum);
                 cells.putLong(Math.multiplyHigh(millis, 1_000_000L) + carry);
+            }
+        }
+
+        private long micros(long millis, int nanos) {
+            try {
+                return Math.addExact(Math.multiplyExact(millis, 1_000L), nanos / 1_000);
+            } catch (ArithmeticException e) {
+                throw new RefusedCellException("a TIMESTAMP that is out of range in column `" + name + "`");
             }
         }
 
@@ -443,7 +464,7 @@ abstract class ColumnWriter {
         VarlenWriter(LogicalType type, String name, Meter meter) {
             super(ColumnKind.VARLEN, type, name, meter);
             isText = type.is(LogicalTypeRoot.CHAR) || type.is(LogicalTypeRoot.VARCHAR);
-            clearCells();
+            offsets.putInt(0);
         }
 
         private void put(StringData value) {
@@ -501,10 +522,9 @@ abstract class ColumnWriter {
         }
 
         @Override
-        void clearCells() {
-            offsets.clear();
-            offsets.putInt(0);
-            data.clear();
+        void truncateCells(int count) {
+            offsets.truncate((count + 1) * Integer.BYTES);
+            data.truncate(offsets.lastInt());
         }
     }
 
@@ -541,11 +561,11 @@ abstract class ColumnWriter {
         }
 
         @Override
-        void clearCells() {
-            offsets.clear();
-            offsets.putInt(0);
+        void truncateCells(int count) {
+            offsets.truncate((count + 1) * Integer.BYTES);
+            int countBelow = offsets.lastInt();
             for (ColumnWriter column : below) {
-                column.clear();
+                column.truncate(countBelow);
             }
         }
     }
@@ -646,9 +666,9 @@ abstract class ColumnWriter {
         }
 
         @Override
-        void clearCells() {
+        void truncateCells(int count) {
             for (ColumnWriter field : fields) {
-                field.clear();
+                field.truncate(count);
             }
         }
     }

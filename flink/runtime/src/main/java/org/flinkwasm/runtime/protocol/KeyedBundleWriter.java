@@ -34,7 +34,7 @@ public final class KeyedBundleWriter {
     /**
      * A writer of bundles.
      *
-     * @param rows writes the columns of the input
+     * @param rows writes the columns of the input: those of each row are put there directly
      * @param keyRows writes the columns of the key
      * @param valueStates the number of value and reducing states
      */
@@ -53,13 +53,20 @@ public final class KeyedBundleWriter {
     }
 
     /**
-     * Adds a key.
+     * Adds the columns of a key.
+     *
+     * @return null, or why the key can't be in the bundle, which is then as it was
+     */
+    public String addKeyRow(RowData key) {
+        return keyRows.write(key);
+    }
+
+    /**
+     * Adds what else a key has.
      *
      * @param isFresh whether the sidecar does not have its values: {@link #addValues} gives them, in the order of such keys
-     * @return null, or the NOT NULL column in which the key has a NULL
      */
-    public String addKey(int slot, RowData key, boolean isFresh) {
-        String nullColumn = keyRows.write(key);
+    public void addKey(int slot, boolean isFresh) {
         slots.putInt(slot);
         int at = keyCount >> 3;
         if ((keyCount & 7) == 0) {
@@ -72,7 +79,6 @@ public final class KeyedBundleWriter {
             fresh[at] |= (byte) (1 << (keyCount & 7));
         }
         keyCount++;
-        return nullColumn;
     }
 
     /** Gives the values of the next fresh key: a BYTES field for each value and reducing state. */
@@ -85,15 +91,6 @@ public final class KeyedBundleWriter {
         keys.putInt(key);
         timestamps.putLong(timestamp);
         itemCount++;
-    }
-
-    /**
-     * Adds a row's columns.
-     *
-     * @return null, or the NOT NULL field in which a NULL came
-     */
-    public String addRow(RowData row) {
-        return rows.write(row);
     }
 
     public int keyCount() {

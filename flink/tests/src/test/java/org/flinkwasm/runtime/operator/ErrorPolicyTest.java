@@ -193,11 +193,60 @@ class ErrorPolicyTest {
             assertEquals(
                     policy == Policy.SKIP
                             ? List.of()
-                            : List.of("{\"id\":4,\"mode\":\"m\",\"value\":null} | NULL in column `value`, the function `hostile` declares it "
-                                    + "NOT NULL | FW0508 | hostile @5"),
+                            : List.of("{\"id\":4,\"mode\":\"m\",\"value\":null} | NULL in the NOT NULL column `value` | FW0508 | hostile @5"),
                     letters(harness));
         } finally {
             harness.getOperator().close();
+        }
+    }
+
+    /** A key too: neither the row nor a key without rows stays in the bundle, whether it is the first or not. */
+    @ParameterizedTest
+    @CsvSource({"SKIP, true", "SKIP, false", "DEAD_LETTER, true", "DEAD_LETTER, false", "FAIL, true", "FAIL, false"})
+    void nullInTheKey(Policy policy, boolean rowTakesNull) throws Exception {
+        String digest = RealSidecar.putBlob(folder, RealSidecar.component("all-states"));
+        WasmOperatorSpec spec = AllStates.spec(sidecar, digest, AllStates.states(), policy);
+        if (rowTakesNull) {
+            // Only the key's own column then refuses it.
+            spec.arguments().set(0, spec.arguments().get(0).nullable());
+        }
+        try (AllStates java = AllStates.inJava("hashmap");
+                AllStates wasm = AllStates.inSidecar(spec, withBundle, "hashmap")) {
+            java.open(null);
+            wasm.open(null);
+            for (int id = 0; id < 200; id++) {
+                if (id % 40 == 0) {
+                    wasm.drain();
+                }
+                if (id == 80 || id == 110) {
+                    StreamRecord<RowData> withNull = new StreamRecord<>(
+                            GenericRowData.of(null, (long) id, StringData.fromString("sum"), StringData.fromString("a"), 1L), id);
+                    if (policy == Policy.FAIL) {
+                        DiagnosticException e = assertThrows(DiagnosticException.class, () -> wasm.harness.processElement(withNull));
+                        assertEquals(
+                                "row 0 can't be given to the function `all-states`: NULL in the NOT NULL column `k`",
+                                e.diagnostic().message());
+                        return;
+                    }
+                    wasm.harness.processElement(withNull);
+                    if (id == 80) {
+                        // No bundle is open: there is nothing to send.
+                        wasm.drain();
+                    }
+                    continue;
+                }
+                String op = List.of("sum", "append", "count").get(id % 3);
+                java.process(id, id % 11, id, op, "a", id);
+                wasm.process(id, id % 11, id, op, "a", id);
+            }
+            wasm.drain();
+            assertEquals(java.output(), wasm.output());
+            List<String> expected = new ArrayList<>();
+            for (int id : policy == Policy.SKIP ? new int[] {} : new int[] {80, 110}) {
+                expected.add("{\"k\":null,\"id\":" + id + ",\"op\":\"sum\",\"name\":\"a\",\"n\":1} | "
+                        + "NULL in the NOT NULL column `k` | FW0508 | all-states @" + id);
+            }
+            assertEquals(expected, letters(wasm.harness));
         }
     }
 
@@ -274,7 +323,7 @@ class ErrorPolicyTest {
             if (policy == Policy.FAIL) {
                 DiagnosticException e = assertThrows(DiagnosticException.class, () -> harness.processElement(order(2, 4, null), 2));
                 assertEquals("FW0508", e.diagnostic().code());
-                assertTrue(e.getMessage().contains("NULL in column `lines[].quantity`"), e.getMessage());
+                assertTrue(e.getMessage().contains("NULL in the NOT NULL column `lines[].quantity`"), e.getMessage());
                 return;
             }
             harness.processElement(order(2, 4, null), 2);
@@ -289,8 +338,7 @@ class ErrorPolicyTest {
                             ? List.of()
                             : List.of("{\"id\":2,\"lines\":[{\"sku\":\"a\",\"quantity\":4,\"price\":1.25},"
                                     + "{\"sku\":\"a\",\"quantity\":null,\"price\":1.25}],\"tags\":null} | "
-                                    + "NULL in column `lines[].quantity`, the function `order-lines` declares it NOT NULL"
-                                    + " | FW0508 | order-lines @2"),
+                                    + "NULL in the NOT NULL column `lines[].quantity` | FW0508 | order-lines @2"),
                     letters(harness));
         } finally {
             harness.getOperator().close();

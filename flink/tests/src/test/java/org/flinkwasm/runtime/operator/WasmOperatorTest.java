@@ -300,7 +300,7 @@ class WasmOperatorTest {
         process(1, 2);
         DiagnosticException e = fails(() -> harness.processElement(GenericRowData.of(null, null), 0));
         assertEquals("FW0508", e.diagnostic().code());
-        assertEquals("row 1 has NULL in column `id`, the function `f` declares it NOT NULL", e.diagnostic().message());
+        assertEquals("row 1 can't be given to the function `f`: NULL in the NOT NULL column `id`", e.diagnostic().message());
         assertNonRecoverable(e, true);
     }
 

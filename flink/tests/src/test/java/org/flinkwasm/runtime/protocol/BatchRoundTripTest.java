@@ -5,10 +5,13 @@ import org.apache.flink.table.data.GenericMapData;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.data.TimestampData;
 import org.apache.flink.table.data.columnar.ColumnarRowData;
 import org.apache.flink.table.data.columnar.vector.VectorizedColumnBatch;
 import org.apache.flink.table.runtime.typeutils.RowDataSerializer;
+import org.apache.flink.table.types.logical.ArrayType;
 import org.apache.flink.table.types.logical.LogicalType;
+import org.apache.flink.table.types.logical.RowType;
 import org.flinkwasm.runtime.DiagnosticException;
 import org.flinkwasm.runtime.Rows;
 import org.junit.jupiter.api.Test;
@@ -93,20 +96,76 @@ class BatchRoundTripTest {
 
     @Test
     void nullsInNotNullFieldsAreNamed() {
-        for (String[] row : new String[][] {
-            {"INT NOT NULL", "c0"},
-            {"ARRAY<INT NOT NULL> NOT NULL", "c0"},
-            {"ROW<a INT NOT NULL> NOT NULL", "c0"},
-        }) {
-            BatchWriter writer = writer(List.of(Rows.parse(row[0])));
-            assertEquals(row[1], writer.write(GenericRowData.of((Object) null)));
+        for (String type : List.of("INT NOT NULL", "ARRAY<INT NOT NULL> NOT NULL", "ROW<a INT NOT NULL> NOT NULL")) {
+            BatchWriter writer = writer(List.of(Rows.parse(type)));
+            assertEquals("NULL in the NOT NULL column `c0`", writer.write(GenericRowData.of((Object) null)));
         }
         BatchWriter nested = writer(List.of(Rows.parse("ARRAY<ROW<a MAP<STRING NOT NULL, INT NOT NULL>>>")));
         RowData row = GenericRowData.of(new GenericArrayData(new Object[] {
             GenericRowData.of(new GenericMapData(
                     Collections.singletonMap(StringData.fromString("k"), null)))
         }));
-        assertEquals("c0[].a{value}", nested.write(row));
+        assertEquals("NULL in the NOT NULL column `c0[].a{value}`", nested.write(row));
+    }
+
+    @Test
+    void timestampsOutOfRangeAreNamed() {
+        BatchWriter writer = writer(List.of(Rows.parse("TIMESTAMP(6)")));
+        RowData row = GenericRowData.of(TimestampData.fromEpochMillis(Long.MAX_VALUE / 1000 + 1));
+        assertEquals("a TIMESTAMP that is out of range in column `c0`", writer.write(row));
+        assertEquals(0, writer.rowCount());
+    }
+
+    /** Rows that are refused in their last cell, on top or below, and rows that are taken back. */
+    @Test
+    void refusedRowsLeaveNothing() {
+        Random random = new Random(SEED);
+        Rows rows = new Rows(random);
+        LogicalType last = Rows.parse("INT NOT NULL");
+        for (int schema = 0; schema < SCHEMAS; schema++) {
+            List<String> texts = IntStream.range(0, 1 + random.nextInt(4)).mapToObj(i -> rows.type()).toList();
+            List<LogicalType> elementTypes = new ArrayList<>(texts.stream().map(Rows::parse).toList());
+            elementTypes.add(last);
+            List<LogicalType> types = new ArrayList<>(elementTypes);
+            types.add(1, new ArrayType(false, RowType.of(false, elementTypes.toArray(new LogicalType[0]))));
+            BatchWriter writer = writer(types);
+            BatchWriter writerOfGood = writer(types);
+            BatchReader reader = new BatchReader(types);
+            ColumnarRowData view = new ColumnarRowData(new VectorizedColumnBatch(reader.vectors()));
+            for (int batch = 0; batch < 3; batch++) {
+                List<RowData> good = new ArrayList<>();
+                for (int i = random.nextInt(40); i > 0; i--) {
+                    GenericRowData row = (GenericRowData) rows.row(types);
+                    int fate = random.nextInt(4);
+                    if (fate == 0) {
+                        row.setField(types.size() - 1, null);
+                        assertEquals("NULL in the NOT NULL column `c" + (types.size() - 1) + "`", writer.write(row));
+                    } else if (fate == 1) {
+                        GenericRowData element = (GenericRowData) rows.row(elementTypes);
+                        element.setField(elementTypes.size() - 1, null);
+                        row.setField(1, new GenericArrayData(new Object[] {rows.row(elementTypes), element}));
+                        assertEquals("NULL in the NOT NULL column `c1[].f" + (elementTypes.size() - 1) + "`", writer.write(row));
+                    } else {
+                        assertEquals(null, writer.write(row));
+                        if (fate == 2) {
+                            writer.dropLast();
+                        } else {
+                            good.add(row);
+                            writerOfGood.write(row);
+                        }
+                    }
+                    assertEquals(writerOfGood.bytes(), writer.bytes());
+                }
+                ByteBuilder bytes = new ByteBuilder(8);
+                writer.flush(bytes);
+                writerOfGood.flush(new ByteBuilder(8));
+                assertEquals(bytes.length(), reader.read(bytes.bytes(), 0, bytes.length(), good.size()));
+                for (int i = 0; i < good.size(); i++) {
+                    view.setRowId(i);
+                    assertEquals(Rows.plain(good.get(i), types), Rows.plain(view, types), texts::toString);
+                }
+            }
+        }
     }
 
     @Test

@@ -49,12 +49,14 @@ class GoldenKeyedFramesTest extends Golden {
         JsonNode description = description(name);
         JsonNode fields = description.get("fields");
         int valueStates = description.get("valueStates").asInt();
-        KeyedBundleWriter writer = new KeyedBundleWriter(writer(fields), writer(description.get("keyFields")), valueStates);
+        BatchWriter rowWriter = writer(fields);
+        KeyedBundleWriter writer = new KeyedBundleWriter(rowWriter, writer(description.get("keyFields")), valueStates);
         description.get("evicted").forEach(slot -> writer.evict(slot.asInt()));
         List<RowData> keys = rows(description.get("keyFields"), all(description.get("keys"), "key"));
         for (int i = 0; i < keys.size(); i++) {
             JsonNode key = description.get("keys").get(i);
-            assertEquals(null, writer.addKey(key.get("slot").asInt(), keys.get(i), key.has("values")));
+            assertEquals(null, writer.addKeyRow(keys.get(i)));
+            writer.addKey(key.get("slot").asInt(), key.has("values"));
             if (key.has("values")) {
                 GenericRowData values = new GenericRowData(valueStates);
                 for (int state = 0; state < valueStates; state++) {
@@ -68,7 +70,7 @@ class GoldenKeyedFramesTest extends Golden {
         }
         if (fields != null) {
             for (RowData row : rows(fields, all(description.get("items"), "row"))) {
-                assertEquals(null, writer.addRow(row));
+                assertEquals(null, rowWriter.write(row));
             }
         }
         ByteBuilder frame = new ByteBuilder(16);
