@@ -10,6 +10,7 @@ import org.apache.flink.table.data.GenericArrayData;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.data.TimestampData;
 import org.apache.flink.table.runtime.typeutils.RowDataSerializer;
 import org.apache.flink.table.types.logical.LogicalType;
 import org.flinkwasm.runtime.DiagnosticException;
@@ -130,14 +131,13 @@ class ErrorPolicyTest {
     }
 
     private OneInputStreamOperatorTestHarness<RowData, RowData> hostile(Policy policy) throws Exception {
-        return hostile(policy, "{}", null);
+        return hostile(policy, Rows.parse("INT NOT NULL"), "{}", null);
     }
 
     /** The function `hostile` takes and gives mode and value; `id` stays here. */
-    private OneInputStreamOperatorTestHarness<RowData, RowData> hostile(Policy policy, String limits, Long replyTimeoutMs)
-            throws Exception {
+    private OneInputStreamOperatorTestHarness<RowData, RowData> hostile(
+            Policy policy, LogicalType id, String limits, Long replyTimeoutMs) throws Exception {
         String digest = RealSidecar.putBlob(folder, RealSidecar.component("hostile"));
-        LogicalType id = Rows.parse("INT NOT NULL");
         LogicalType mode = Rows.parse("STRING NOT NULL");
         LogicalType value = Rows.parse("BIGINT NOT NULL");
         List<Column> arguments = List.of(new Column("mode", mode, 1), new Column("value", value, 2));
@@ -270,6 +270,47 @@ class ErrorPolicyTest {
             assertEquals(policy == Policy.DEAD_LETTER ? 1 : 0, letters.size());
             for (String letter : letters) {
                 assertTrue(letter.startsWith("{\"id\":null,\"mode\":\"error\",\"value\":4} | "), letter);
+            }
+        } finally {
+            harness.getOperator().close();
+        }
+    }
+
+    /** What the function takes of a row was written already, when a column beside it can't be: that is taken back. */
+    @ParameterizedTest
+    @EnumSource(Policy.class)
+    void timestampOutOfRangeBesideTheFunction(Policy policy) throws Exception {
+        OneInputStreamOperatorTestHarness<RowData, RowData> harness = hostile(policy, Rows.parse("TIMESTAMP(6)"), "{}", null);
+        try {
+            for (int row = 0; row < 30; row++) {
+                boolean outOfRange = row == 0 || row == 17;
+                TimestampData at = TimestampData.fromEpochMillis(outOfRange ? Long.MAX_VALUE / 1000 + 1 : row);
+                RowData input = GenericRowData.of(at, StringData.fromString("m" + row), (long) row);
+                if (outOfRange && policy == Policy.FAIL) {
+                    DiagnosticException e = assertThrows(DiagnosticException.class, () -> harness.processElement(input, 5));
+                    assertEquals(
+                            "row 0 can't be given to the function `hostile`: a TIMESTAMP that is out of range in column `id`",
+                            e.diagnostic().message());
+                    return;
+                }
+                harness.processElement(input, row);
+            }
+            harness.prepareSnapshotPreBarrier(1);
+            List<String> expected = new ArrayList<>();
+            for (int row = 1; row < 30; row++) {
+                if (row != 17) {
+                    expected.add(row + " m" + row + " " + row);
+                }
+            }
+            assertEquals(
+                    expected,
+                    harness.extractOutputValues().stream()
+                            .map(row -> row.getTimestamp(0, 6).getMillisecond() + " " + row.getString(1) + " " + row.getLong(2))
+                            .toList());
+            List<String> letters = letters(harness);
+            assertEquals(policy == Policy.DEAD_LETTER ? 2 : 0, letters.size());
+            for (String letter : letters) {
+                assertTrue(letter.contains("a TIMESTAMP that is out of range in column `id` | FW0508 | hostile @"), letter);
             }
         } finally {
             harness.getOperator().close();
@@ -412,7 +453,7 @@ class ErrorPolicyTest {
         int loops = 6;
         long replyTimeoutMs = 4 * deadlineMs;
         OneInputStreamOperatorTestHarness<RowData, RowData> harness =
-                hostile(Policy.SKIP, "{\"deadlineMs\":" + deadlineMs + "}", replyTimeoutMs);
+                hostile(Policy.SKIP, Rows.parse("INT NOT NULL"), "{\"deadlineMs\":" + deadlineMs + "}", replyTimeoutMs);
         try {
             List<Integer> expected = new ArrayList<>();
             long start = System.nanoTime();
